@@ -74,7 +74,7 @@ func eachMovement(from, to *Ring, yield func(g Range, old, new uint32)) error {
 	if len(from.nodes) == 0 || len(to.nodes) == 0 {
 		return fmt.Errorf("ring: %w: one of them is empty", ErrNotComparable)
 	}
-	if !from.cfg.Hasher.equal(to.cfg.Hasher) {
+	if !from.cfg.Hasher.Equal(to.cfg.Hasher) {
 		return fmt.Errorf("ring: %w: their hashers differ", ErrNotComparable)
 	}
 	same := samePositions(from, to)
@@ -120,10 +120,4 @@ func samePositions(from, to *Ring) []uint32 {
 		}
 	}
 	return same
-}
-
-// equal reports whether both give every key the same hash.
-func (h Hasher) equal(o Hasher) bool {
-	return h.Function == o.Function && h.Seed == o.Seed && h.HashTags == o.HashTags &&
-		(h.replaced == nil) == (o.replaced == nil)
 }

@@ -115,6 +115,13 @@ func (h *Hasher) sumLabel(s string) uint64 {
 	return xxhash.Sum64String(s)
 }
 
+// Equal reports whether both give every key the same hash. (Hashers hold a test
+// hook and cannot be compared with ==.)
+func (h Hasher) Equal(o Hasher) bool {
+	return h.Function == o.Function && h.Seed == o.Seed && h.HashTags == o.HashTags &&
+		(h.replaced == nil) == (o.replaced == nil)
+}
+
 // Tag returns the part of a key that is hashed where hash tags are on: what
 // stands between the first "{" and the first "}" after it if that is at least
 // one byte, else the whole key. The result shares the key's memory.

@@ -1,0 +1,218 @@
+package balanced
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/ringway/ringway/ring"
+)
+
+func fleet(n int) []ring.Node {
+	nodes := make([]ring.Node, n)
+	for i := range nodes {
+		nodes[i] = ring.Node{ID: fmt.Sprintf("cache-%04d", i), Weight: 1}
+	}
+	return nodes
+}
+
+// TestMovement measures joins and leaves against the least that any placement
+// must move. The figures stand in docs/performance.md.
+func TestMovement(t *testing.T) {
+	for _, c := range []struct {
+		nodes, slots int
+		epsilon      float64
+		weights      []float64
+		most         float64 // multiple of the ideal
+	}{
+		{10, 1 << 16, 0.01, nil, 1.05},
+		{100, 1 << 18, 0.02, nil, 1.1},
+		{100, 1 << 18, 0.02, []float64{1, 2, 0.5}, 1.15},
+	} {
+		nodes := fleet(c.nodes + 1)
+		total := 0.0
+		for i := range nodes {
+			if c.weights != nil {
+				nodes[i].Weight = c.weights[i%len(c.weights)]
+			}
+			total += nodes[i].Weight
+		}
+		joins, leaves := nodes[c.nodes], nodes[c.nodes/2]
+		b := mustNew(t, nodes[:c.nodes], Config{Slots: c.slots, Epsilon: c.epsilon})
+		with, err := b.With(joins)
+		if err != nil {
+			t.Fatal(err)
+		}
+		without, err := with.Without(leaves.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check := func(what string, from, to *Balanced, weight float64) {
+			moved, err := from.Moved(to)
+			if err != nil {
+				t.Fatal(err)
+			}
+			multiple := moved / (weight / total)
+			t.Logf("%d nodes, %d slots, ε %v, weights %v: %s moves %.3f × the ideal", c.nodes, c.slots, c.epsilon, c.weights, what, multiple)
+			if multiple > c.most {
+				t.Errorf("%s at %d nodes moves %.3f × the ideal, want at most %v", what, c.nodes, multiple, c.most)
+			}
+		}
+		check("a join", b, with, joins.Weight)
+		check("a leave", with, without, leaves.Weight)
+	}
+}
+
+func TestErrors(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		nodes []ring.Node
+		cfg   Config
+		want  error
+		text  string
+	}{
+		{"no nodes", nil, Config{}, ring.ErrNoNodes, "ring: number of nodes: got 0, want at least one"},
+		{"weight", []ring.Node{{ID: "a"}}, Config{}, ring.ErrInvalidWeight, `ring: weight of node "a": got 0, want above 0, at most 1048576`},
+		{"slots", ring.Nodes("a"), Config{Slots: 1000}, ring.ErrInvalidConfig, "ring: config Slots: got 1000, want a power of two from 64 to 4194304, or 0 for 65536"},
+		{"negative slots", ring.Nodes("a"), Config{Slots: math.MinInt}, ring.ErrInvalidConfig, "ring: config Slots: got -9223372036854775808, want a power of two from 64 to 4194304, or 0 for 65536"},
+		{"epsilon", ring.Nodes("a"), Config{Epsilon: math.NaN()}, ring.ErrInvalidConfig, "ring: config Epsilon: got NaN, want 0.0001 to 1, or 0 for 0.01"},
+		{"too many nodes", fleet(65), Config{Slots: 64}, ring.ErrNoNodes, "ring: number of nodes: got 65, want at most 64 with 64 slots"},
+		{"hasher", ring.Nodes("a"), Config{Hasher: ring.Hasher{Function: 7}}, ring.ErrInvalidConfig, "ring: config Hasher.Function: got HashFunction(7), want XXHash64 or Murmur3"},
+	} {
+		b, err := New(c.nodes, c.cfg)
+		var input *ring.InputError
+		if b != nil || !errors.Is(err, c.want) || !errors.As(err, &input) || err.Error() != c.text {
+			t.Errorf("%s: got %v, %v\nwant %s", c.name, b, err, c.text)
+		}
+	}
+	b := mustNew(t, ring.Nodes("a", "b"), Config{Slots: 64})
+	if _, err := b.Without("c"); !errors.Is(err, ring.ErrUnknownID) {
+		t.Errorf("Without an unknown node: %v", err)
+	}
+	if _, err := b.Without("a", "b"); !errors.Is(err, ring.ErrNoNodes) {
+		t.Errorf("Without all nodes: %v", err)
+	}
+	if p, err := b.Update(nil); p != nil || !errors.Is(err, ring.ErrNoNodes) {
+		t.Errorf("Update to nothing: %v, %v", p, err)
+	}
+	r, err := ring.New(ring.Nodes("a"), ring.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, to := range map[string]ring.Placement{
+		"a ring": r, "other slots": mustNew(t, ring.Nodes("a"), Config{Slots: 128}),
+		"other seed": mustNew(t, ring.Nodes("a"), Config{Slots: 64, Hasher: ring.Hasher{Seed: 1}}), "zero": new(Balanced),
+	} {
+		if _, err := b.Moved(to); !errors.Is(err, ring.ErrNotComparable) {
+			t.Errorf("Moved to %s: %v", name, err)
+		}
+	}
+}
+
+func TestZeroBalanced(t *testing.T) {
+	var b Balanced
+	if b.OwnerIndex("a") != -1 || b.Owner("a") != (ring.Node{}) || len(b.Shares()) != 0 {
+		t.Error("the zero Balanced owns something")
+	}
+	one, err := b.With(ring.Nodes("a")...)
+	if err != nil || one.Owner("x").ID != "a" || one.cfg.Slots != DefaultSlots {
+		t.Errorf("with a node: %v, %v", one, err)
+	}
+}
+
+func TestLookupDoesNotAllocate(t *testing.T) {
+	b := mustNew(t, fleet(20), Config{})
+	if n := testing.AllocsPerRun(100, func() { b.Owner("user:1234567890:profile"); b.OwnerIndex("x") }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestSlotIsTheTopOfTheHash(t *testing.T) {
+	b := mustNew(t, fleet(7), Config{Slots: 256})
+	for slot, node := range b.table {
+		for _, hash := range []uint64{uint64(slot) << 56, uint64(slot)<<56 | (1<<56 - 1)} {
+			if got := b.OwnerOfHash(hash); got != int(node) {
+				t.Fatalf("owner of %#016x: got %d, want %d", hash, got, node)
+			}
+		}
+	}
+}
+
+var update = flag.Bool("update", false, "write testdata/golden.json anew (this moves keys: read the message of the test first)")
+
+func TestGolden(t *testing.T) {
+	got := map[string]map[string]string{}
+	for name, c := range map[string]struct {
+		nodes []ring.Node
+		cfg   Config
+	}{
+		"equal":    {fleet(12), Config{}},
+		"weighted": {[]ring.Node{{ID: "a", Weight: 0.5}, {ID: "b", Weight: 3}, {ID: "c", Weight: 1}, {ID: "{d}", Weight: 1}}, Config{Slots: 1024, Epsilon: 0.02}},
+		"murmur3":  {fleet(12), Config{Hasher: ring.Hasher{Function: ring.Murmur3, Seed: 5}, Slots: 4096}},
+	} {
+		b := mustNew(t, c.nodes, c.cfg)
+		got[name] = map[string]string{}
+		for i := range 60 {
+			key := fmt.Sprint("user:", i)
+			got[name][key] = b.Owner(key).ID
+		}
+		var slots strings.Builder
+		for _, node := range b.table[:256] {
+			fmt.Fprintf(&slots, "%x", node)
+		}
+		got[name]["first 256 slots"] = slots.String()
+	}
+	const file = "testdata/golden.json"
+	if *update {
+		text, err := json.MarshalIndent(got, "", "\t")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, append(text, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]map[string]string{}
+	if err := json.Unmarshal(text, &want); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("owners differ from %s: got %v\nwant %v\nThis change moves keys in every fleet that upgrades one client at a time. "+
+			"If that is meant, it needs a record under docs/adr and a line in CHANGELOG.md; then run go test ./ring/balanced -update.", file, got, want)
+	}
+}
+
+func FuzzNew(f *testing.F) {
+	f.Add("a,b,c", 1.0, 64, 0.01, "key")
+	f.Add("a,a,", -1.0, -64, math.Inf(1), "")
+	f.Fuzz(func(t *testing.T, ids string, weight float64, slots int, epsilon float64, key string) {
+		if slots > 1<<12 {
+			slots = 1 << 12 // larger ones are right too, but slow
+		}
+		var nodes []ring.Node
+		for i, id := range strings.SplitN(ids, ",", 20) {
+			nodes = append(nodes, ring.Node{ID: id, Weight: weight * float64(i+1)})
+		}
+		b, err := New(nodes, Config{Slots: slots, Epsilon: epsilon})
+		var input *ring.InputError
+		if err != nil {
+			if b != nil || !errors.As(err, &input) {
+				t.Fatalf("got %v, %v", b, err)
+			}
+			return
+		}
+		if i := b.OwnerIndex(key); b.Nodes()[i] != b.Owner(key) {
+			t.Fatalf("owner of %q: %d, %v", key, i, b.Owner(key))
+		}
+	})
+}

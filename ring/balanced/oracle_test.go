@@ -1,0 +1,144 @@
+package balanced
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/ringway/ringway/ring"
+	"pgregory.net/rapid"
+)
+
+// oracle assigns by the definition of a stable assignment where both sides rank
+// pairs alike: of all pairs of a slot and a node, take the best whose slot is
+// free and whose node has room, until every slot has a node. Costs come from
+// math.Log2 here, not from the integer logarithm.
+func oracle(nodes []ring.Node, cfg Config) []string {
+	nodes = sortedByID(nodes)
+	type pair struct {
+		cost       float64
+		slot, node int
+	}
+	var pairs []pair
+	total := 0.0
+	for _, n := range nodes {
+		total += n.Weight
+	}
+	room := make([]int, len(nodes))
+	for i, n := range nodes {
+		room[i] = int(math.Ceil(float64(cfg.Slots) * n.Weight / total * (1 + cfg.Epsilon)))
+		labels := ring.Hasher{Function: cfg.Hasher.Function, Seed: cfg.Hasher.Seed}
+		for slot := range cfg.Slots {
+			u := float64(draw(labels.Sum(n.ID), uint32(slot))) / (1 << 64)
+			pairs = append(pairs, pair{-math.Log2(u) / n.Weight, slot, i})
+		}
+	}
+	slices.SortFunc(pairs, func(a, b pair) int { return cmp.Compare(a.cost, b.cost) })
+	owners := make([]string, cfg.Slots)
+	for _, p := range pairs {
+		if owners[p.slot] == "" && room[p.node] > 0 {
+			owners[p.slot] = nodes[p.node].ID
+			room[p.node]--
+		}
+	}
+	return owners
+}
+
+func drawNodes(t *rapid.T) []ring.Node {
+	ids := rapid.SliceOfNDistinct(rapid.StringMatching(`[a-z]{1,3}`), 1, 16, rapid.ID[string]).Draw(t, "ids")
+	mixed := rapid.Bool().Draw(t, "mixed weights")
+	nodes := ring.Nodes(ids...)
+	for i := range nodes {
+		if mixed {
+			nodes[i].Weight = rapid.SampledFrom([]float64{1, 0.5, 2, 3.25, 100}).Draw(t, "weight")
+		}
+	}
+	return nodes
+}
+
+func drawConfig(t *rapid.T) Config {
+	return Config{
+		Hasher: ring.Hasher{
+			Function: rapid.SampledFrom([]ring.HashFunction{ring.XXHash64, ring.Murmur3}).Draw(t, "function"),
+			Seed:     rapid.Uint64Range(0, 3).Draw(t, "seed"),
+			HashTags: rapid.Bool().Draw(t, "tags"),
+		},
+		Slots:   rapid.SampledFrom([]int{64, 256, 2048}).Draw(t, "slots"),
+		Epsilon: rapid.SampledFrom([]float64{0.0001, 0.01, 0.3, 1}).Draw(t, "epsilon"),
+	}
+}
+
+func mustNew(t interface{ Fatal(...any) }, nodes []ring.Node, cfg Config) *Balanced {
+	b, err := New(nodes, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func (b *Balanced) owners() []string {
+	owners := make([]string, len(b.table))
+	for slot, node := range b.table {
+		owners[slot] = b.nodes[node].ID
+	}
+	return owners
+}
+
+func TestMatchesOracle(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		nodes, cfg := drawNodes(t), drawConfig(t)
+		b := mustNew(t, nodes, cfg)
+		want := oracle(nodes, b.cfg)
+		if got := b.owners(); !slices.Equal(got, want) {
+			slot := 0
+			for got[slot] == want[slot] {
+				slot++
+			}
+			t.Fatalf("slot %d: got %s, want %s", slot, got[slot], want[slot])
+		}
+	})
+}
+
+// TestBalance holds the promise of the package comment, exactly: the load of a
+// node is at most 1 + ε + 1/m of its fair share.
+func TestBalance(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		nodes, cfg := drawNodes(t), drawConfig(t)
+		b := mustNew(t, nodes, cfg)
+		total, sum := 0.0, 0.0
+		for _, n := range nodes {
+			total += n.Weight
+		}
+		for i, share := range b.Shares() {
+			fair := b.nodes[i].Weight / total
+			if limit := 1 + cfg.Epsilon + 1/(fair*float64(cfg.Slots)); share/fair > limit+1e-12 {
+				t.Fatalf("node %v: %v of its fair share, want at most %v", b.nodes[i], share/fair, limit)
+			}
+			sum += share
+		}
+		if sum != 1 {
+			t.Fatalf("shares add up to %v", sum)
+		}
+	})
+}
+
+func TestUpdateEqualsNew(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		nodes, cfg := drawNodes(t), drawConfig(t)
+		b := mustNew(t, nodes, cfg)
+		for range 3 {
+			nodes = drawNodes(t)
+			p, err := b.Update(rapid.Permutation(nodes).Draw(t, "order"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			fresh := mustNew(t, nodes, cfg)
+			next := p.(*Balanced)
+			if !slices.Equal(next.table, fresh.table) || !slices.Equal(next.first, fresh.first) || !slices.Equal(next.nodes, fresh.nodes) {
+				t.Fatalf("the update to %v differs from a fresh placement", nodes)
+			}
+			b = next
+		}
+	})
+}
