@@ -1,0 +1,75 @@
+# Ringway. `make` alone lists what there is; what a target needs, it makes itself.
+#
+# TRACES_DIR: a folder with the larger traces; tests that want one are skipped
+#             without it, and say so
+# FUZZTIME:   how long `make fuzz` spends on each target
+# ROUNDS:     how many rounds `make bench` takes its medians over
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS   += --no-print-directory
+.DEFAULT_GOAL := help
+
+FUZZTIME ?= 20s
+ROUNDS   ?= 7
+
+# Modules beside the main one, each with requirements that users of ringway do
+# not inherit. internal/tools has no packages of its own to test.
+OTHER_MODULES := internal/bench
+
+.PHONY: help
+help: ## Show this list
+	@echo "Ringway: keys to cache nodes by consistent hashing, and the simulator ringsim"
+	@echo
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+.PHONY: demo
+demo: go ## Run ringsim on the bundled trace: what one more node costs, modulo against ring
+	@go run ./cmd/ringsim
+
+.PHONY: test
+test: check ## Check and test everything (gofmt, vet, staticcheck, tests with -race)
+	@race="$$(internal/tools/race.sh)"; \
+	for m in $(OTHER_MODULES) .; do \
+		echo "== go test $$race ./... in $$m"; \
+		go -C $$m test $$race ./...; \
+	done
+
+.PHONY: check
+check: tools ## Check the code without running it (gofmt, vet, staticcheck)
+	@echo "== gofmt"
+	@out="$$("$$(go env GOROOT)/bin/gofmt" -l .)"; [ -z "$$out" ] || { printf 'not formatted by gofmt:\n%s\n' "$$out" >&2; exit 1; }
+	@for m in . $(OTHER_MODULES); do \
+		echo "== go vet and staticcheck in $$m"; \
+		go -C $$m vet ./...; \
+		(cd $$m && "$(CURDIR)/.bin/staticcheck" ./...); \
+	done
+
+.PHONY: fuzz
+fuzz: go ## Fuzz each target for FUZZTIME (20s)
+	@internal/tools/fuzz.sh $(FUZZTIME)
+
+.PHONY: cover
+cover: go ## Show which part of the code the tests reach, and write .cover/cover.html
+	@mkdir -p .cover
+	@go test -coverpkg=./... -coverprofile=.cover/cover.out ./...
+	@go tool cover -html=.cover/cover.out -o .cover/cover.html
+	@go tool cover -func=.cover/cover.out | tail -n 1
+	@echo "wrote .cover/cover.html"
+
+.PHONY: bench
+bench: go ## Print lookup and build times as ratios to modulo and to peers (some minutes)
+	@go -C internal/bench run ./ratios -rounds $(ROUNDS)
+
+# What the targets above need.
+
+.PHONY: go
+go:
+	@command -v go >/dev/null || { echo "make: Go 1.26 or later is needed: https://go.dev/dl" >&2; exit 1; }
+
+# The versions are pinned in internal/tools/go.mod. The build is cached: a
+# second one takes no time.
+.PHONY: tools
+tools: go
+	@mkdir -p .bin
+	@go -C internal/tools build -o "$(CURDIR)/.bin/" tool
