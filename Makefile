@@ -11,7 +11,7 @@ MAKEFLAGS   += --no-print-directory
 .DEFAULT_GOAL := help
 
 FUZZTIME ?= 20s
-ROUNDS   ?= 7
+ROUNDS   ?= 11
 
 # Modules beside the main one, each with requirements that users of ringway do
 # not inherit. internal/tools has no packages of its own to test.
@@ -52,7 +52,7 @@ fuzz: go ## Fuzz each target for FUZZTIME (20s)
 .PHONY: cover
 cover: go ## Show which part of the code the tests reach, and write .cover/cover.html
 	@mkdir -p .cover
-	@go test -coverpkg=./... -coverprofile=.cover/cover.out ./...
+	@go test -coverprofile=.cover/cover.out ./...
 	@go tool cover -html=.cover/cover.out -o .cover/cover.html
 	@go tool cover -func=.cover/cover.out | tail -n 1
 	@echo "wrote .cover/cover.html"

@@ -62,40 +62,38 @@ func newIndex(tokens []uint64, owners []uint32, nodes int) index {
 	return ix
 }
 
-// fill goes from token to token rather than from entry to entry: there are two
-// to eight times as many entries, and whether one holds a token is a branch that
-// no processor predicts.
+// fill counts the tokens of each entry, in the entry, and then writes what it
+// has to say. How many tokens an entry has is hard to predict for a processor,
+// so entries without a token take the same path as those with one: both owners
+// are then the one of the next token, and whatever is split says the same.
 func (ix *index) fill(tokens []uint64, owners []uint32) {
 	// The fields are copied so that the compiler need not read them again after
 	// each write to entries.
 	entries, shift, ownerBits := ix.entries, ix.shift&63, ix.ownerBits&31
-	alone := ix.mask != crowded-1 // an entry has room for two owners
-	next := 0                     // the entry to write
-	for i := 0; i < len(tokens); {
-		e := int(tokens[i] >> shift)
-		fill(entries[next:e], owners[i]<<ownerBits|owners[i])
-		following := i + 1
-		for following < len(tokens) && int(tokens[following]>>shift) == e {
-			following++
-		}
-		if alone && following == i+1 {
-			after := owners[0] // past the last token
-			if following < len(tokens) {
-				after = owners[following]
-			}
-			split := uint32(tokens[i] << (64 - shift) >> (33 + 2*ownerBits)) // as below, inlined
-			entries[e] = split<<(2*ownerBits) | after<<ownerBits | owners[i]
-		} else {
-			entries[e] = crowded | uint32(i)
-		}
-		next, i = e+1, following
+	for _, token := range tokens {
+		entries[token>>shift]++
 	}
-	fill(entries[next:], owners[0]<<ownerBits|owners[0])
-}
-
-func fill(entries []uint32, with uint32) {
-	for i := range entries {
-		entries[i] = with
+	most, splitMask := uint32(1), uint32(crowded-1) // tokens that an entry has room for
+	if ix.mask == crowded-1 {
+		most, splitMask = 0, 0
+	}
+	e, first := 0, 0
+	for ; first < len(tokens); e++ {
+		count := entries[e]
+		if count > most {
+			entries[e] = crowded | uint32(first)
+			first += int(count)
+			continue
+		}
+		upTo, after := owners[first], owners[0] // past the last token comes the first
+		split := uint32(tokens[first]<<(64-shift)>>(33+2*ownerBits)) & splitMask
+		if first += int(count); first < len(owners) {
+			after = owners[first]
+		}
+		entries[e] = split<<(2*ownerBits) | after<<ownerBits | upTo
+	}
+	for ; e < len(entries); e++ {
+		entries[e] = owners[0]<<ownerBits | owners[0]
 	}
 }
 

@@ -2,6 +2,7 @@ package ring
 
 import (
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -96,25 +97,40 @@ const dropped = ^uint32(0)
 // merge fills in the tokens: those of the old ring that are kept, under their
 // new positions, and those of the fresh nodes. Both lists are in ring order,
 // and stay so under the new positions, since both numberings follow the IDs.
+// Fresh tokens are few against the old ones, so what lies between two of them
+// is taken over as a whole.
 func (r *Ring) merge(old *Ring, kept, fresh []uint32) {
 	freshTokens, freshOwners := r.generate(fresh)
 	room := len(old.tokens) + len(freshTokens)
-	tokens, owners := make([]uint64, room), make([]uint32, room)
-	n, next := 0, 0 // written, and taken of the fresh ones
-	for i, token := range old.tokens {
-		owner := kept[old.owners[i]]
-		if owner == dropped {
-			continue
+	r.tokens, r.owners = make([]uint64, 0, room), make([]uint32, 0, room)
+	all := !slices.Contains(kept, dropped)
+	taken := 0 // of the old tokens
+	for i, token := range freshTokens {
+		owner := freshOwners[i]
+		end := taken + sort.Search(len(old.tokens)-taken, func(n int) bool { return old.tokens[taken+n] >= token })
+		for end < len(old.tokens) && old.tokens[end] == token && (kept[old.owners[end]] == dropped || kept[old.owners[end]] < owner) {
+			end++
 		}
-		for next < len(freshTokens) && freshTokens[next] <= token &&
-			(freshTokens[next] < token || freshOwners[next] < owner) {
-			tokens[n], owners[n] = freshTokens[next], freshOwners[next]
-			n, next = n+1, next+1
-		}
-		tokens[n], owners[n] = token, owner
-		n++
+		r.takeOver(old, taken, end, kept, all)
+		r.tokens, r.owners = append(r.tokens, token), append(r.owners, owner)
+		taken = end
 	}
-	copy(owners[n:], freshOwners[next:])
-	n += copy(tokens[n:], freshTokens[next:])
-	r.tokens, r.owners = tokens[:n:n], owners[:n:n]
+	r.takeOver(old, taken, len(old.tokens), kept, all)
+}
+
+// takeOver appends the old tokens from one position to another, as far as their
+// nodes are kept; all says that all of them are.
+func (r *Ring) takeOver(old *Ring, from, to int, kept []uint32, all bool) {
+	if all {
+		r.tokens = append(r.tokens, old.tokens[from:to]...)
+		for _, owner := range old.owners[from:to] {
+			r.owners = append(r.owners, kept[owner])
+		}
+		return
+	}
+	for i, owner := range old.owners[from:to] {
+		if owner = kept[owner]; owner != dropped {
+			r.tokens, r.owners = append(r.tokens, old.tokens[from+i]), append(r.owners, owner)
+		}
+	}
 }
