@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ringway/ringway/internal/cli"
+	"github.com/ringway/ringway/simulations"
+	"github.com/ringway/ringway/simulations/trace"
+)
+
+// readKeys returns the distinct keys that --keys stands for, in the order of
+// their first appearance.
+func readKeys(cmd *cobra.Command, source string, seed uint64) ([]string, error) {
+	count, generated, err := simulations.ParseUniform(source)
+	if err != nil {
+		return nil, usage(err, "")
+	}
+	if generated {
+		return simulations.UniformKeys(count, seed), nil
+	}
+	// A list of keys is not guessed at: a key may look like anything.
+	reader, err := openTrace(source, trace.Config{Format: trace.Keys})
+	if err != nil {
+		return nil, usage(err, "keys")
+	}
+	defer reader.Close()
+	// Ctrl-C ends a read that waits for a pipe.
+	ctx := cmd.Context()
+	defer context.AfterFunc(ctx, func() { reader.Close() })()
+	progress := cli.NewProgress(cmd.ErrOrStderr(), "reading keys")
+	defer progress.Close()
+	var (
+		req  trace.Request
+		keys []string
+		seen = make(map[string]struct{})
+	)
+	for {
+		if err := reader.Next(&req); errors.Is(err, io.EOF) {
+			return keys, nil
+		} else if ctx.Err() != nil {
+			return nil, ctx.Err()
+		} else if err != nil {
+			return nil, usage(err, "keys")
+		}
+		if _, known := seen[string(req.Key)]; !known {
+			key := string(req.Key)
+			seen[key] = struct{}{}
+			keys = append(keys, key)
+		}
+		if reader.Requests()%(1<<16) == 0 {
+			progress.Set(reader.BytesRead(), reader.TotalBytes())
+		}
+	}
+}
+
+func openTrace(source string, cfg trace.Config) (*trace.Reader, error) {
+	if source == trace.BundledName {
+		return trace.Bundled(cfg)
+	}
+	return trace.Open(source, cfg)
+}
+
+// traceUsage restates an error about a trace file: flag, file, line, column.
+func traceUsage(e *trace.Error, flag string) error {
+	out := &cli.UsageError{Where: "--" + flag, Found: e.Found, Want: e.Want, Err: e}
+	if e.File == "" { // about a setting
+		out.Where = "--" + map[string]string{"format": "trace-format"}[e.Column]
+		if out.Where == "--" {
+			out.Where += e.Column
+		}
+		return out
+	}
+	out.Where += " " + e.File
+	if e.Line > 0 {
+		out.Where += fmt.Sprintf(": line %d", e.Line)
+	}
+	if e.Column != "" {
+		out.Where += ": " + e.Column
+	}
+	if e.Err != nil {
+		if out.Found == "" {
+			out.Found = e.Err.Error()
+		} else {
+			out.Found += " (" + e.Err.Error() + ")"
+		}
+	}
+	if out.Want == "" {
+		out.Want = "a file that can be read"
+	}
+	return out
+}
