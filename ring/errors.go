@@ -37,7 +37,11 @@ func (e *InputError) Error() string {
 	if e.Field != "" {
 		what += " " + e.Field
 	}
-	if e.Node != "" && e.Err != ErrInvalidID && e.Err != ErrDuplicateID && e.Err != ErrUnknownID {
+	switch {
+	case e.Node == "" || e.Err == ErrInvalidID || e.Err == ErrDuplicateID || e.Err == ErrUnknownID:
+	case e.Err == ErrUnsupported: // names a change, not a property of the node
+		what += ": node " + shown(e.Node)
+	default:
 		what += " of node " + shown(e.Node)
 	}
 	return fmt.Sprintf("ring: %s: got %s, want %s", what, shown(e.Value), e.Want)

@@ -1,21 +1,15 @@
 package ring
 
 import (
-	"encoding/json"
-	"flag"
 	"fmt"
-	"os"
-	"reflect"
 	"testing"
+
+	"github.com/ringway/ringway/internal/placementtest/golden"
 )
 
-var update = flag.Bool("update", false, "write testdata/golden.json anew (this moves keys: read the message of the test first)")
-
-const goldenFile = "testdata/golden.json"
-
-// golden is what must never change: for each configuration the first tokens, a
+// goldenCase is what must never change: for each configuration the first tokens, a
 // few owners, and the fingerprint.
-type golden struct {
+type goldenCase struct {
 	Name        string
 	Hash        string
 	Seed        uint64 `json:",omitempty"`
@@ -28,10 +22,10 @@ type golden struct {
 	Owners      map[string]string
 }
 
-func goldenCases() []golden {
+func goldenCases() []goldenCase {
 	plain := Nodes("cache-a", "cache-b", "cache-c", "10.0.0.1:6379", "é\x00\xff")
 	weighted := []Node{{"a", 0.5, "z1"}, {"b", 1, "z1"}, {"c", 2.25, "z2"}, {"node1", 1, ""}, {"node11", 1, ""}}
-	return []golden{
+	return []goldenCase{
 		{Name: "default", Hash: "xxhash64", Virtual: 160, Nodes: plain},
 		{Name: "weights and zones", Hash: "xxhash64", Virtual: 40, Nodes: weighted},
 		{Name: "murmur3", Hash: "murmur3", Virtual: 160, Nodes: plain},
@@ -44,7 +38,7 @@ func goldenCases() []golden {
 var goldenKeys = []string{"", "a", "user:1", "user:2", "{user1000}.following", "{user1000}.followers", "foo{}{bar}",
 	"product:4711", "a key that is longer than thirty-two bytes, so that the hash takes its other path", "\x00\xff\r\n"}
 
-func (g golden) fill(t *testing.T) golden {
+func (g goldenCase) fill(t *testing.T) goldenCase {
 	function, err := ParseHashFunction(g.Hash)
 	if err != nil {
 		t.Fatal(err)
@@ -63,40 +57,12 @@ func (g golden) fill(t *testing.T) golden {
 }
 
 func TestGolden(t *testing.T) {
-	var got []golden
+	var got []goldenCase
 	for _, g := range goldenCases() {
 		got = append(got, g.fill(t))
 	}
 	for i := range got { // IDs that are not UTF-8 do not survive JSON: Tokens and Owners quote them
 		got[i].Nodes = nil
 	}
-	if *update {
-		text, err := json.MarshalIndent(got, "", "\t")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(goldenFile, append(text, '\n'), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	text, err := os.ReadFile(goldenFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var want []golden
-	if err := json.Unmarshal(text, &want); err != nil {
-		t.Fatal(err)
-	}
-	if len(want) != len(got) {
-		t.Fatalf("%s has %d cases, want %d", goldenFile, len(want), len(got))
-	}
-	for i := range got {
-		if !reflect.DeepEqual(got[i], want[i]) {
-			t.Errorf("%s: tokens or owners differ from %s.\ngot  %+v\nwant %+v\n"+
-				"This change moves keys: a fleet whose clients do not all upgrade at one instant would read and write\n"+
-				"the same key on different nodes, and every cache would start cold. If that is truly meant, it needs a new\n"+
-				"major version, a record under docs/adr and a line in CHANGELOG.md; then run go test ./ring -update.",
-				got[i].Name, goldenFile, got[i], want[i])
-		}
-	}
+	golden.JSON(t, "testdata/golden.json", got)
 }

@@ -84,9 +84,10 @@ func (h Hasher) Validate() error {
 // secret stands in an error for a value that must not be printed.
 type secret string
 
-// plain reports whether Sum is nothing but XXH64, which callers with a hot path
-// do themselves.
-func (h *Hasher) plain() bool {
+// Plain reports whether Sum is XXH64 of the whole key and nothing else. A
+// placement asks once, and on its hot path calls xxhash.Sum64String itself: the
+// detour through Sum costs as much as a table lookup.
+func (h Hasher) Plain() bool {
 	return h.Function == XXHash64 && h.Seed == 0 && !h.HashTags && h.replaced == nil
 }
 
@@ -96,11 +97,13 @@ func (h *Hasher) Sum(key string) uint64 {
 	if h.HashTags {
 		key = Tag(key)
 	}
-	return h.sumLabel(key)
+	return h.SumLabel(key)
 }
 
-// sumLabel hashes without regard to tags: a node ID may hold braces too.
-func (h *Hasher) sumLabel(s string) uint64 {
+// SumLabel returns the hash of what is not a key, such as a node ID or the label
+// of a token: it is Sum without regard to tags. A tag joins keys, but two nodes
+// whose IDs hold the same braces must differ.
+func (h *Hasher) SumLabel(s string) uint64 {
 	switch {
 	case h.replaced != nil:
 		return h.replaced(s)

@@ -86,10 +86,11 @@ func tokenCount(virtualNodes int, weight float64) int {
 	return int(math.Round(float64(virtualNodes) * weight))
 }
 
-// sortedByID returns a copy of the nodes in the order of their IDs, whose
-// strings do not alias what the caller may keep alive.
-func sortedByID(nodes []Node) []Node {
-	out := slices.Clone(nodes)
-	slices.SortFunc(out, func(a, b Node) int { return strings.Compare(a.ID, b.ID) })
-	return out
+// SortedByID returns a copy of the nodes in the order of their IDs, in which most
+// placements number them, so that the order in which they were given cannot
+// matter. It serves those who write a Placement.
+func SortedByID(nodes []Node) []Node {
+	sorted := slices.Clone(nodes)
+	slices.SortFunc(sorted, func(a, b Node) int { return strings.Compare(a.ID, b.ID) })
+	return sorted
 }

@@ -28,7 +28,7 @@ func newOracle(nodes []Node, cfg Config) oracle {
 	for _, n := range nodes {
 		for i := range int(float64(virtualNodes)*n.Weight + 0.5) {
 			label := string([]byte{byte(len(n.ID))}) + n.ID + string(binary.BigEndian.AppendUint32(nil, uint32(i)))
-			o = append(o, oracleToken{cfg.Hasher.sumLabel(label), n, i})
+			o = append(o, oracleToken{cfg.Hasher.SumLabel(label), n, i})
 		}
 	}
 	slices.SortFunc(o, func(a, b oracleToken) int {
@@ -49,24 +49,27 @@ func (o oracle) owner(hash uint64) Node {
 // clockwise lists every node once, from the owner of the hash on.
 func (o oracle) clockwise(hash uint64) (nodes []Node) {
 	start := slices.IndexFunc(o, func(t oracleToken) bool { return t.token >= hash })
+	found := make(map[Node]bool)
 	for i := range o {
 		n := o[(max(start, 0)+i)%len(o)].node
-		if !slices.Contains(nodes, n) {
+		if !found[n] {
 			nodes = append(nodes, n)
 		}
+		found[n] = true
 	}
 	return nodes
 }
 
 func (o oracle) replicas(hash uint64, n int) (nodes []Node) {
 	var passed []Node
+	taken := make(map[string]bool) // zones
 	for _, node := range o.clockwise(hash) {
-		taken := node.Zone != "" && slices.ContainsFunc(nodes, func(m Node) bool { return m.Zone == node.Zone })
-		if taken {
+		if node.Zone != "" && taken[node.Zone] {
 			passed = append(passed, node)
 		} else {
 			nodes = append(nodes, node)
 		}
+		taken[node.Zone] = true
 	}
 	nodes = append(nodes, passed...)
 	return nodes[:min(n, len(nodes))]

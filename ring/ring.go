@@ -33,7 +33,7 @@ type Config struct {
 type Ring struct {
 	// What a lookup reads comes first, in one cache line.
 	index index  // from a hash to its owner
-	plain bool   // cfg.Hasher.plain()
+	plain bool   // cfg.Hasher.Plain()
 	nodes []Node // by ID
 
 	tokens      []uint64 // ascending; equal tokens by node, that is by node ID
@@ -60,7 +60,7 @@ func New(nodes []Node, cfg Config) (*Ring, error) {
 	if err := ValidateNodes(nodes); err != nil {
 		return nil, err
 	}
-	sorted := sortedByID(nodes)
+	sorted := SortedByID(nodes)
 	if err := checkTokenCounts(sorted, cfg.VirtualNodes); err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func (r *Ring) generate(positions []uint32) (tokens []uint64, owners []uint32) {
 		number := label[1+len(id):]
 		for i := range tokenCount(r.cfg.VirtualNodes, r.nodes[p].Weight) {
 			binary.BigEndian.PutUint32(number, uint32(i))
-			tokens = append(tokens, r.cfg.Hasher.sumLabel(asString(label)))
+			tokens = append(tokens, r.cfg.Hasher.SumLabel(asString(label)))
 			owners = append(owners, p)
 		}
 	}
@@ -130,7 +130,7 @@ func (r *Ring) generate(positions []uint32) (tokens []uint64, owners []uint32) {
 func (r *Ring) finish() {
 	r.zones, r.zoneCount = numberZones(r.nodes)
 	r.index = newIndex(r.tokens, r.owners, len(r.nodes))
-	r.plain = r.cfg.Hasher.plain()
+	r.plain = r.cfg.Hasher.Plain()
 	r.fingerprint = fingerprint(r.cfg, r.nodes)
 }
 

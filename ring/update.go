@@ -69,7 +69,7 @@ func (r *Ring) replace(nodes []Node) (*Ring, error) {
 	if err := ValidateNodes(nodes); err != nil {
 		return nil, err
 	}
-	sorted := sortedByID(nodes)
+	sorted := SortedByID(nodes)
 	if err := checkTokenCounts(sorted, cfg.VirtualNodes); err != nil {
 		return nil, err
 	}

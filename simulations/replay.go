@@ -163,8 +163,9 @@ type ReplayPoint struct {
 // change that a placement refuses is no error: its result says so in Note.
 //
 // Each placement runs on a core of its own while there are cores. Memory is that
-// of the caches, and for each distinct key its length, about 25 bytes, and 8 for
-// each placement.
+// of the caches, and for each distinct key its length, about 25 bytes, 16 where
+// sizes or TTLs matter, and 8 for each placement; it does not grow with the
+// number of requests.
 func Replay(ctx context.Context, cfg ReplayConfig) (*ReplayReport, error) {
 	plan, err := cfg.plan()
 	if err != nil {

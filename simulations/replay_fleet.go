@@ -12,7 +12,7 @@ type cacheFleet struct {
 	placement ring.Placement
 	nodes     []ring.Node  // in the placement's order
 	caches    []*lru.Cache // of the nodes
-	owners    []int32      // by key; not kept by a placement that counts load
+	owners    []int32      // by key; nil where the placement counts load
 	inFlight  *inFlight    // nil unless the placement counts load
 }
 
@@ -49,12 +49,9 @@ func (f *cacheFleet) serve(c *chunk, outcomes []byte) {
 }
 
 // ownersOf returns the owner of each of the first n keys. The slice is the
-// fleet's, unless its placement counts load.
+// fleet's own, which is only appended to, unless its placement counts load.
 func (f *cacheFleet) ownersOf(ctx context.Context, keys keyView, n int) ([]int32, error) {
 	owners := f.owners
-	if f.inFlight != nil {
-		owners = nil
-	}
 	for id := len(owners); id < n; id++ {
 		if id%4096 == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()

@@ -60,7 +60,7 @@ func (n *interner) id(key []byte) (uint32, error) {
 		}
 	}
 	id := len(n.refs)
-	if id >= math.MaxUint32-1 {
+	if uint64(id) >= math.MaxUint32-1 {
 		return 0, errTooManyKeys
 	}
 	n.table[i] = hash | uint64(id+1)

@@ -1,10 +1,7 @@
 package simulations
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -12,10 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"pgregory.net/rapid"
-
-	"github.com/ringway/ringway/ring"
-	"github.com/ringway/ringway/simulations/lru"
 	"github.com/ringway/ringway/simulations/trace"
 )
 
@@ -24,11 +17,11 @@ import (
 func ormBusy(t testing.TB, limit int64) *trace.Reader {
 	t.Helper()
 	const name = "orm-busy.keys.gz"
-	dir := os.Getenv("TRACES_DIR")
-	if dir == "" {
+	path := filepath.Join(os.Getenv("TRACES_DIR"), name)
+	if _, err := os.Stat(path); err != nil || os.Getenv("TRACES_DIR") == "" {
 		t.Skip("skipped: exact figures on " + name + "; run with TRACES_DIR set to the directory that holds it")
 	}
-	r, err := trace.Open(filepath.Join(dir, name), trace.Config{Limit: limit})
+	r, err := trace.Open(path, trace.Config{Limit: limit})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,62 +206,6 @@ func TestReplayRefused(t *testing.T) {
 	}
 }
 
-func TestReplayErrors(t *testing.T) {
-	good := func() ReplayConfig {
-		return ReplayConfig{
-			Trace: textTrace(t, "a\nb\n"), Algorithms: []string{"ring"}, Nodes: mustNodes(t, "3"),
-			Capacity: Capacity{Items: 10}, Changes: mustChanges(t, "+1@1"),
-		}
-	}
-	if _, err := Replay(context.Background(), good()); err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range []struct {
-		spoil func(*ReplayConfig)
-		want  string
-	}{
-		{func(c *ReplayConfig) { c.Trace = nil }, "simulations: trace: found none, expected a trace"},
-		{func(c *ReplayConfig) { c.Algorithms = []string{"rung"} }, `simulations: algorithms: found "rung", expected one of `},
-		{func(c *ReplayConfig) { c.Nodes = nil }, "simulations: nodes: found "},
-		{func(c *ReplayConfig) { c.Options.VirtualNodes = -1 }, "simulations: vnodes: found -1, expected "},
-		{func(c *ReplayConfig) { c.Capacity = Capacity{} }, "simulations: capacity: found 0 items and 0 bytes, expected a number of items"},
-		{func(c *ReplayConfig) { c.Capacity = Capacity{1, 1} }, "simulations: capacity: found 1 items and 1 bytes, expected "},
-		{func(c *ReplayConfig) { c.Capacity = Capacity{Bytes: 10} }, "simulations: capacity: found bytes for the trace text, which has no sizes, expected "},
-		{func(c *ReplayConfig) { c.Window = -1 }, "simulations: window: found -1, expected 1 to 1073741824 requests, or 0 for 50000"},
-		{func(c *ReplayConfig) { c.Window = MaxWindow + 1 }, "simulations: window: found 1073741825, expected "},
-		{func(c *ReplayConfig) { c.Horizon = -5 }, "simulations: horizon: found -5, expected "},
-		{func(c *ReplayConfig) { c.LoadMillis = math.NaN() }, "simulations: db-ms: found NaN, expected "},
-		{func(c *ReplayConfig) { c.LoadMillis = -1 }, "simulations: db-ms: found -1, expected "},
-		{func(c *ReplayConfig) { c.LoadMillis = math.Inf(1) }, "simulations: db-ms: found +Inf, expected "},
-		{func(c *ReplayConfig) { c.Changes[0].At = 0 }, "simulations: change: found +1@0, expected a number of requests of at least 1"},
-		{func(c *ReplayConfig) { c.Changes = mustChanges(t, "+1@2") }, "simulations: change: found +1@2, expected a request before the end of the trace, which has 2"},
-		{func(c *ReplayConfig) { c.Changes = mustChanges(t, "-node7@1") }, `simulations: change: found "-node7", expected `},
-		{func(c *ReplayConfig) { c.Trace = textTrace(t, "a\nb\x00\n") }, "trace: text: line 2: found the control character 0x00"},
-		{func(c *ReplayConfig) {
-			c.Trace, c.Capacity = textTrace(t, "key,size\na,1\nb,\n"), Capacity{Bytes: 10}
-		}, `trace: text: line 3: size: found none so far for the key "b", expected a size, since capacities are in bytes`},
-	} {
-		cfg := good()
-		c.spoil(&cfg)
-		report, err := Replay(context.Background(), cfg)
-		if err == nil || report != nil || !strings.HasPrefix(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
-			t.Errorf("got %v, %v\nwant %s", report, err, c.want)
-		}
-	}
-	for _, cfg := range []LRUConfig{
-		{Trace: textTrace(t, "a\n")},
-		{Trace: textTrace(t, "a\n"), Capacities: []Capacity{{Items: 1}, {}}},
-		{Trace: textTrace(t, "a\n"), Capacities: []Capacity{{Bytes: 1}}},
-		{Capacities: []Capacity{{Items: 1}}},
-	} {
-		if report, err := LRU(context.Background(), cfg); err == nil || report != nil {
-			t.Errorf("LRU(%+v) = %v, %v", cfg, report, err)
-		} else if own := (*InputError)(nil); !errors.As(err, &own) {
-			t.Errorf("%T, want *InputError", err)
-		}
-	}
-}
-
 // Sizes that the trace gives as 0, and TTLs without times.
 func TestReplaySpecialRows(t *testing.T) {
 	// An entry of no bytes at all takes one byte: three do not fit into two.
@@ -300,98 +237,6 @@ func TestReplaySpecialRows(t *testing.T) {
 	}
 }
 
-func TestReplayCancelled(t *testing.T) {
-	ctx, cancel := context.WithCancel(context.Background())
-	calls := 0
-	_, err := Replay(ctx, ReplayConfig{
-		Trace: bundledTrace(t), Nodes: mustNodes(t, "10"), Capacity: Capacity{Items: 100}, chunk: 1000,
-		Progress: func(p Progress) {
-			if calls++; p.Requests > 5000 {
-				cancel()
-			}
-		},
-	})
-	if !errors.Is(err, context.Canceled) {
-		t.Fatalf("error %v", err)
-	}
-	if calls > 10 {
-		t.Errorf("%d chunks were done", calls)
-	}
-}
-
-// A pipe through which nothing comes any more does not hold a cancelled run up.
-func TestCancelledOnPipe(t *testing.T) {
-	in, out, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
-	path := fmt.Sprintf("/dev/fd/%d", in.Fd())
-	if _, err := os.Stat(path); err != nil {
-		t.Skip("skipped: cancelling while a pipe is silent; there is no ", path)
-	}
-	// The trace's first 256 KiB are 16 chunks; what the pipe holds of the next
-	// 256 KiB is waited for in vain.
-	go out.Write(bytes.Repeat([]byte("a\n"), 200_000))
-	r, err := trace.OpenContext(context.Background(), path, trace.Config{})
-	in.Close()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	ctx, cancel := context.WithCancel(context.Background())
-	_, err = LRU(ctx, LRUConfig{Trace: r, Capacities: []Capacity{{Items: 1}}, Progress: func(p Progress) {
-		if p.Requests == 15*chunkEvents {
-			cancel()
-		}
-	}})
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("error %v", err)
-	}
-}
-
-// A change over many keys stops too.
-func TestOwnersCancelled(t *testing.T) {
-	p, err := Build("ring", mustNodes(t, "3"), Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var n interner
-	if _, err := n.id([]byte("a")); err != nil {
-		t.Fatal(err)
-	}
-	f := newCacheFleet(p, &ReplayConfig{Capacity: Capacity{Items: 1}})
-	ctx, cancel := context.WithCancel(context.Background())
-	if owners, err := f.ownersOf(ctx, n.keyView, 1); err != nil || len(owners) != 1 {
-		t.Errorf("%v, %v", owners, err)
-	}
-	cancel()
-	if _, err := f.ownersOf(ctx, n.keyView, 1); !errors.Is(err, context.Canceled) {
-		t.Errorf("error %v", err)
-	}
-}
-
-// A node's capacity is in proportion to its weight, and never nothing.
-func TestCapacityTimes(t *testing.T) {
-	for _, c := range []struct {
-		capacity Capacity
-		weight   float64
-		want     Capacity
-	}{
-		{Capacity{Items: 4000}, 1, Capacity{Items: 4000}},
-		{Capacity{Items: 4000}, 2.5, Capacity{Items: 10_000}},
-		{Capacity{Items: 1}, 0.001, Capacity{Items: 1}},
-		{Capacity{Bytes: 5}, 0.3, Capacity{Bytes: 2}},
-		{Capacity{Bytes: 1}, 0.1, Capacity{Bytes: 1}},
-		{Capacity{Bytes: MaxBytes}, ring.MaxWeight, Capacity{Bytes: MaxBytes}},
-		{Capacity{Items: lru.MaxItems}, 2, Capacity{Items: lru.MaxItems}},
-	} {
-		if got := c.capacity.times(c.weight); got != c.want {
-			t.Errorf("%+v times %v = %+v, want %+v", c.capacity, c.weight, got, c.want)
-		}
-	}
-}
-
 func TestReplayProgress(t *testing.T) {
 	var last Progress
 	_, err := LRU(context.Background(), LRUConfig{
@@ -406,126 +251,6 @@ func TestReplayProgress(t *testing.T) {
 	if err != nil || last.Requests != 95_607 || last.Bytes != last.TotalBytes || last.Bytes == 0 {
 		t.Errorf("last progress %+v, %v", last, err)
 	}
-}
-
-func TestSeriesHalves(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		outcomes := rapid.SliceOfN(rapid.SampledFrom([]byte{uncounted, hit, hit, miss}), 1, 5*maxSeries).Draw(t, "outcomes")
-		s := series{step: rapid.Int64Range(1, 3).Draw(t, "step")}
-		step := s.step
-		for rest := outcomes; len(rest) > 0; {
-			n := min(len(rest), rapid.IntRange(1, 3000).Draw(t, "chunk"))
-			s.add(rest[:n], rest[:n])
-			rest = rest[n:]
-		}
-		points := int64(len(outcomes)) / step
-		for step*maxSeries <= int64(len(outcomes)) {
-			step *= 2
-		}
-		got := s.all()
-		for i, p := range got {
-			from := int64(i) * step
-			want := naiveScore(outcomes, from, from+step).rate()
-			if p.Request != from || asJSON(t, p.HitRate) != asJSON(t, want) || asJSON(t, p.ControlHitRate) != asJSON(t, want) {
-				t.Fatalf("point %d of %d (step %d, %d at first): %s, want %s", i, len(got), step, points, asJSON(t, p), asJSON(t, want))
-			}
-		}
-		if want := (int64(len(outcomes)) + step - 1) / step; int64(len(got)) != want || want > maxSeries {
-			t.Fatalf("%d points, want %d", len(got), want)
-		}
-	})
-}
-
-func TestInterner(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		var n interner
-		ids := map[string]uint32{}
-		var views []keyView
-		for range rapid.IntRange(1, 3000).Draw(t, "keys") {
-			key := fmt.Sprint(rapid.Uint16().Draw(t, "key"))
-			if len(ids)%100 == 7 {
-				key += strings.Repeat("x", trace.MaxLine-len(key)) // fills blocks
-			}
-			id, err := n.id([]byte(key))
-			if err != nil {
-				t.Fatal(err)
-			}
-			want, known := ids[key]
-			if !known {
-				want = uint32(len(ids))
-				ids[key] = want
-				views = append(views, n.keyView)
-			}
-			if id != want {
-				t.Fatalf("key %.20q has number %d, want %d", key, id, want)
-			}
-		}
-		for key, id := range ids {
-			// The view that was taken when the key came still knows it.
-			if got := views[id].key(int(id)); got != key || views[id].len() != int(id)+1 {
-				t.Fatalf("number %d is %.20q, want %.20q", id, got, key)
-			}
-		}
-	})
-}
-
-// A key costs its length and 19 to 30 bytes, beside a block that is begun.
-func TestInternerMemory(t *testing.T) {
-	var n interner
-	const keys = 200_000
-	for i := range keys { // some of which agree in 32 bits of their hash
-		if id, err := n.id(fmt.Appendf(nil, "key:%09d", i)); err != nil || id != uint32(i) {
-			t.Fatalf("key %d has number %d, %v", i, id, err)
-		}
-	}
-	bytes := len(n.arena)*arenaBlock + 8*cap(n.refs) + 8*len(n.table)
-	if most := keys*(13+32) + arenaBlock; bytes > most {
-		t.Errorf("%d bytes, want at most %d", bytes, most)
-	}
-}
-
-func TestParseCapacity(t *testing.T) {
-	for text, want := range map[string]Capacity{
-		"1": {Items: 1}, "4000": {Items: 4000}, "64MB": {Bytes: 64_000_000}, "64mib": {Bytes: 64 << 20},
-		"7B": {Bytes: 7}, "2kB": {Bytes: 2000}, "2KiB": {Bytes: 2048}, "1TiB": {Bytes: 1 << 40}, "3GB": {Bytes: 3e9},
-	} {
-		got, err := ParseCapacity(text)
-		if err != nil || got != want {
-			t.Errorf("ParseCapacity(%q) = %+v, %v, want %+v", text, got, err, want)
-		}
-		if again, err := ParseCapacity(got.String()); err != nil || again != got {
-			t.Errorf("%q comes back as %+v, %v", got, again, err)
-		}
-	}
-	for _, text := range []string{"", "0", "-1", "+1", "MB", "1.5GB", "64 MB", "64XB", "1e3", "0MB", "99999999999", "99999999TB", "9223372036854775808", "1,2"} {
-		if got, err := ParseCapacity(text); err == nil || got != (Capacity{}) {
-			t.Errorf("ParseCapacity(%q) = %+v, %v", text, got, err)
-		}
-	}
-	if got, err := ParseCapacities("1000,5kB"); err != nil || len(got) != 2 || got[1].Bytes != 5000 {
-		t.Errorf("ParseCapacities = %v, %v", got, err)
-	}
-	if got, err := ParseCapacities("1000,"); err == nil || got != nil {
-		t.Errorf("ParseCapacities = %v, %v", got, err)
-	}
-}
-
-func FuzzParseCapacity(f *testing.F) {
-	for _, text := range []string{"4000", "64MB", "1TiB", "-1", "b"} {
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		got, err := ParseCapacity(text)
-		if err != nil {
-			return
-		}
-		if err := got.validate(); err != nil {
-			t.Fatal(err)
-		}
-		if again, err := ParseCapacity(got.String()); err != nil || again != got {
-			t.Fatalf("%q is %+v, which comes back as %+v, %v", text, got, again, err)
-		}
-	})
 }
 
 // BenchmarkReplay runs one placement and its control over orm-busy, the reading

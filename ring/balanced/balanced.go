@@ -5,7 +5,8 @@ import (
 	"math"
 	"math/bits"
 	"slices"
-	"strings"
+
+	"github.com/cespare/xxhash/v2"
 
 	"github.com/ringway/ringway/ring"
 )
@@ -44,6 +45,7 @@ type Config struct {
 type Balanced struct {
 	table []uint16 // slot to position in nodes
 	shift uint8    // from a hash to its slot
+	plain bool     // cfg.Hasher.Plain()
 
 	cfg   Config
 	nodes []ring.Node // by ID
@@ -63,7 +65,7 @@ func New(nodes []ring.Node, cfg Config) (*Balanced, error) {
 	if err := validate(nodes, cfg); err != nil {
 		return nil, err
 	}
-	b := &Balanced{cfg: cfg, nodes: sortedByID(nodes), shift: uint8(64 - bits.Len(uint(cfg.Slots-1)))}
+	b := newBalanced(nodes, cfg)
 	m := newMarket(b.nodes, cfg)
 	b.first = make([]wish, cfg.Slots)
 	for slot := range b.first {
@@ -71,6 +73,11 @@ func New(nodes []ring.Node, cfg Config) (*Balanced, error) {
 	}
 	b.table = m.assign(b.first)
 	return b, nil
+}
+
+// newBalanced returns a Balanced that has no table yet.
+func newBalanced(nodes []ring.Node, cfg Config) *Balanced {
+	return &Balanced{cfg: cfg, nodes: ring.SortedByID(nodes), plain: cfg.Hasher.Plain(), shift: uint8(64 - bits.Len(uint(cfg.Slots-1)))}
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -96,12 +103,6 @@ func validate(nodes []ring.Node, cfg Config) error {
 	return ring.ValidateNodes(nodes)
 }
 
-func sortedByID(nodes []ring.Node) []ring.Node {
-	sorted := slices.Clone(nodes)
-	slices.SortFunc(sorted, func(a, b ring.Node) int { return strings.Compare(a.ID, b.ID) })
-	return sorted
-}
-
 // Owner returns the node that owns the key. It does not allocate.
 func (b *Balanced) Owner(key string) ring.Node {
 	i := b.OwnerIndex(key)
@@ -113,7 +114,12 @@ func (b *Balanced) Owner(key string) ring.Node {
 
 // OwnerIndex returns the position in Nodes of the node that owns the key, -1
 // for the zero Balanced. It does not allocate.
-func (b *Balanced) OwnerIndex(key string) int { return b.OwnerOfHash(b.cfg.Hasher.Sum(key)) }
+func (b *Balanced) OwnerIndex(key string) int {
+	if b.plain {
+		return b.OwnerOfHash(xxhash.Sum64String(key))
+	}
+	return b.OwnerOfHash(b.cfg.Hasher.Sum(key))
+}
 
 // OwnerOfHash returns the position in Nodes of the node that owns this place of
 // the 64-bit hash space.

@@ -1,18 +1,33 @@
 package balanced
 
 import (
-	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"math"
-	"os"
-	"reflect"
 	"strings"
 	"testing"
 
+	"github.com/ringway/ringway/internal/placementtest"
+	"github.com/ringway/ringway/internal/placementtest/golden"
 	"github.com/ringway/ringway/ring"
 )
+
+var kind = placementtest.Kind[*Balanced, Config]{
+	New:  New,
+	With: func(h ring.Hasher) Config { return Config{Hasher: h, Slots: 1024} },
+	Zero: new(Balanced),
+}
+
+func mustNew(t placementtest.TB, nodes []ring.Node, cfg Config) *Balanced {
+	t.Helper()
+	return kind.Must(t, nodes, cfg)
+}
+
+func TestNodesAreCopied(t *testing.T)     { kind.CopiesNodes(t, Config{}) }
+func TestOwnerUsesHasher(t *testing.T)    { kind.UsesHasher(t) }
+func TestNoAllocations(t *testing.T)      { kind.AllocatesNothing(t) }
+func TestUpdate(t *testing.T)             { kind.UpdateEqualsNew(t, Config{Slots: 256, Epsilon: 0.1}) }
+func TestOrderDoesNotMatter(t *testing.T) { kind.IgnoresOrder(t, drawNodes, drawConfig) }
 
 func fleet(n int) []ring.Node {
 	nodes := make([]ring.Node, n)
@@ -70,27 +85,13 @@ func TestMovement(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	for _, c := range []struct {
-		name  string
-		nodes []ring.Node
-		cfg   Config
-		want  error
-		text  string
-	}{
-		{"no nodes", nil, Config{}, ring.ErrNoNodes, "ring: number of nodes: got 0, want at least one"},
-		{"weight", []ring.Node{{ID: "a"}}, Config{}, ring.ErrInvalidWeight, `ring: weight of node "a": got 0, want above 0, at most 1048576`},
-		{"slots", ring.Nodes("a"), Config{Slots: 1000}, ring.ErrInvalidConfig, "ring: config Slots: got 1000, want a power of two from 64 to 4194304, or 0 for 65536"},
-		{"negative slots", ring.Nodes("a"), Config{Slots: math.MinInt}, ring.ErrInvalidConfig, "ring: config Slots: got -9223372036854775808, want a power of two from 64 to 4194304, or 0 for 65536"},
-		{"epsilon", ring.Nodes("a"), Config{Epsilon: math.NaN()}, ring.ErrInvalidConfig, "ring: config Epsilon: got NaN, want 0.0001 to 1, or 0 for 0.01"},
-		{"too many nodes", fleet(65), Config{Slots: 64}, ring.ErrNoNodes, "ring: number of nodes: got 65, want at most 64 with 64 slots"},
-		{"hasher", ring.Nodes("a"), Config{Hasher: ring.Hasher{Function: 7}}, ring.ErrInvalidConfig, "ring: config Hasher.Function: got HashFunction(7), want XXHash64 or Murmur3"},
-	} {
-		b, err := New(c.nodes, c.cfg)
-		var input *ring.InputError
-		if b != nil || !errors.Is(err, c.want) || !errors.As(err, &input) || err.Error() != c.text {
-			t.Errorf("%s: got %v, %v\nwant %s", c.name, b, err, c.text)
-		}
-	}
+	kind.Refuses(t, "no nodes", nil, Config{}, ring.ErrNoNodes, "ring: number of nodes: got 0, want at least one")
+	kind.Refuses(t, "weight", []ring.Node{{ID: "a"}}, Config{}, ring.ErrInvalidWeight, `ring: weight of node "a": got 0, want above 0, at most 1048576`)
+	kind.Refuses(t, "slots", ring.Nodes("a"), Config{Slots: 1000}, ring.ErrInvalidConfig, "ring: config Slots: got 1000, want a power of two from 64 to 4194304, or 0 for 65536")
+	kind.Refuses(t, "negative slots", ring.Nodes("a"), Config{Slots: math.MinInt}, ring.ErrInvalidConfig, "ring: config Slots: got -9223372036854775808, want a power of two from 64 to 4194304, or 0 for 65536")
+	kind.Refuses(t, "epsilon", ring.Nodes("a"), Config{Epsilon: math.NaN()}, ring.ErrInvalidConfig, "ring: config Epsilon: got NaN, want 0.0001 to 1, or 0 for 0.01")
+	kind.Refuses(t, "too many nodes", fleet(65), Config{Slots: 64}, ring.ErrNoNodes, "ring: number of nodes: got 65, want at most 64 with 64 slots")
+	kind.Refuses(t, "hasher", ring.Nodes("a"), Config{Hasher: ring.Hasher{Function: 7}}, ring.ErrInvalidConfig, "ring: config Hasher.Function: got HashFunction(7), want XXHash64 or Murmur3")
 	b := mustNew(t, ring.Nodes("a", "b"), Config{Slots: 64})
 	if _, err := b.Without("c"); !errors.Is(err, ring.ErrUnknownID) {
 		t.Errorf("Without an unknown node: %v", err)
@@ -98,38 +99,18 @@ func TestErrors(t *testing.T) {
 	if _, err := b.Without("a", "b"); !errors.Is(err, ring.ErrNoNodes) {
 		t.Errorf("Without all nodes: %v", err)
 	}
-	if p, err := b.Update(nil); p != nil || !errors.Is(err, ring.ErrNoNodes) {
-		t.Errorf("Update to nothing: %v, %v", p, err)
-	}
-	r, err := ring.New(ring.Nodes("a"), ring.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, to := range map[string]ring.Placement{
-		"a ring": r, "other slots": mustNew(t, ring.Nodes("a"), Config{Slots: 128}),
-		"other seed": mustNew(t, ring.Nodes("a"), Config{Slots: 64, Hasher: ring.Hasher{Seed: 1}}), "zero": new(Balanced),
-	} {
-		if _, err := b.Moved(to); !errors.Is(err, ring.ErrNotComparable) {
-			t.Errorf("Moved to %s: %v", name, err)
-		}
-	}
+	kind.MovedRefuses(t, mustNew(t, fleet(3), kind.With(ring.Hasher{})), map[string]*Balanced{"other slots": mustNew(t, fleet(3), Config{Slots: 128})})
 }
 
 func TestZeroBalanced(t *testing.T) {
 	var b Balanced
-	if b.OwnerIndex("a") != -1 || b.Owner("a") != (ring.Node{}) || len(b.Shares()) != 0 {
-		t.Error("the zero Balanced owns something")
+	kind.OwnsNothing(t)
+	if len(b.Shares()) != 0 {
+		t.Errorf("shares of the zero Balanced: %v", b.Shares())
 	}
 	one, err := b.With(ring.Nodes("a")...)
 	if err != nil || one.Owner("x").ID != "a" || one.cfg.Slots != DefaultSlots {
 		t.Errorf("with a node: %v, %v", one, err)
-	}
-}
-
-func TestLookupDoesNotAllocate(t *testing.T) {
-	b := mustNew(t, fleet(20), Config{})
-	if n := testing.AllocsPerRun(100, func() { b.Owner("user:1234567890:profile"); b.OwnerIndex("x") }); n != 0 {
-		t.Errorf("%v allocations", n)
 	}
 }
 
@@ -143,8 +124,6 @@ func TestSlotIsTheTopOfTheHash(t *testing.T) {
 		}
 	}
 }
-
-var update = flag.Bool("update", false, "write testdata/golden.json anew (this moves keys: read the message of the test first)")
 
 func TestGolden(t *testing.T) {
 	got := map[string]map[string]string{}
@@ -168,28 +147,7 @@ func TestGolden(t *testing.T) {
 		}
 		got[name]["first 256 slots"] = slots.String()
 	}
-	const file = "testdata/golden.json"
-	if *update {
-		text, err := json.MarshalIndent(got, "", "\t")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, append(text, '\n'), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := map[string]map[string]string{}
-	if err := json.Unmarshal(text, &want); err != nil {
-		t.Fatal(err)
-	}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("owners differ from %s: got %v\nwant %v\nThis change moves keys in every fleet that upgrades one client at a time. "+
-			"If that is meant, it needs a record under docs/adr and a line in CHANGELOG.md; then run go test ./ring/balanced -update.", file, got, want)
-	}
+	golden.JSON(t, "testdata/golden.json", got)
 }
 
 func FuzzNew(f *testing.F) {
@@ -203,16 +161,8 @@ func FuzzNew(f *testing.F) {
 		for i, id := range strings.SplitN(ids, ",", 20) {
 			nodes = append(nodes, ring.Node{ID: id, Weight: weight * float64(i+1)})
 		}
-		b, err := New(nodes, Config{Slots: slots, Epsilon: epsilon})
-		var input *ring.InputError
-		if err != nil {
-			if b != nil || !errors.As(err, &input) {
-				t.Fatalf("got %v, %v", b, err)
-			}
-			return
-		}
-		if i := b.OwnerIndex(key); b.Nodes()[i] != b.Owner(key) {
-			t.Fatalf("owner of %q: %d, %v", key, i, b.Owner(key))
-		}
+		kind.Try(t, nodes, Config{Slots: slots, Epsilon: epsilon}, key)
 	})
 }
+
+func BenchmarkOwner(b *testing.B) { kind.BenchmarkOwner(b, Config{}) }

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/ringway/ringway/internal/fixedlog"
+	"github.com/ringway/ringway/internal/splitmix"
 	"github.com/ringway/ringway/ring"
 )
 
@@ -23,14 +24,12 @@ type market struct {
 
 func newMarket(nodes []ring.Node, cfg Config) *market {
 	m := &market{equal: true}
-	labels := cfg.Hasher
-	labels.HashTags = false // an ID may hold braces
 	total := 0.0
 	for _, n := range nodes { // in the order of IDs, so that the sum has one rounding
 		total += n.Weight
 	}
 	for _, n := range nodes {
-		m.seeds = append(m.seeds, labels.Sum(n.ID))
+		m.seeds = append(m.seeds, cfg.Hasher.SumLabel(n.ID))
 		m.weights = append(m.weights, n.Weight)
 		m.equal = m.equal && n.Weight == nodes[0].Weight
 		fair := float64(float64(cfg.Slots) * (n.Weight / total))
@@ -40,14 +39,8 @@ func newMarket(nodes []ring.Node, cfg Config) *market {
 }
 
 // draw returns the uniform deviate of a slot and a node: element slot of the
-// SplitMix64 sequence that starts at the node's seed (Steele, Lea, Flood, "Fast
-// Splittable Pseudorandom Number Generators", OOPSLA 2014).
-func draw(seed uint64, slot uint32) uint64 {
-	x := seed + uint64(slot+1)*0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
-}
+// sequence that starts at the node's seed.
+func draw(seed uint64, slot uint32) uint64 { return splitmix.At(seed, uint64(slot)) }
 
 // cost turns a wish into what can be compared between weights: -log(u)/w, an
 // exponential deviate of rate w, of which the least wins with a probability in

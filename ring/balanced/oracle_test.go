@@ -6,8 +6,10 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/ringway/ringway/ring"
 	"pgregory.net/rapid"
+
+	"github.com/ringway/ringway/internal/placementtest"
+	"github.com/ringway/ringway/ring"
 )
 
 // oracle assigns by the definition of a stable assignment where both sides rank
@@ -15,7 +17,7 @@ import (
 // free and whose node has room, until every slot has a node. Costs come from
 // math.Log2 here, not from the integer logarithm.
 func oracle(nodes []ring.Node, cfg Config) []string {
-	nodes = sortedByID(nodes)
+	nodes = ring.SortedByID(nodes)
 	type pair struct {
 		cost       float64
 		slot, node int
@@ -45,8 +47,8 @@ func oracle(nodes []ring.Node, cfg Config) []string {
 	return owners
 }
 
-func drawNodes(t *rapid.T) []ring.Node {
-	ids := rapid.SliceOfNDistinct(rapid.StringMatching(`[a-z]{1,3}`), 1, 16, rapid.ID[string]).Draw(t, "ids")
+func drawNodes(t *rapid.T, label string) []ring.Node {
+	ids := rapid.SliceOfNDistinct(rapid.StringMatching(`[a-z]{1,3}|\{[ab]\}[ab]?`), 1, 16, rapid.ID[string]).Draw(t, label)
 	mixed := rapid.Bool().Draw(t, "mixed weights")
 	nodes := ring.Nodes(ids...)
 	for i := range nodes {
@@ -59,22 +61,10 @@ func drawNodes(t *rapid.T) []ring.Node {
 
 func drawConfig(t *rapid.T) Config {
 	return Config{
-		Hasher: ring.Hasher{
-			Function: rapid.SampledFrom([]ring.HashFunction{ring.XXHash64, ring.Murmur3}).Draw(t, "function"),
-			Seed:     rapid.Uint64Range(0, 3).Draw(t, "seed"),
-			HashTags: rapid.Bool().Draw(t, "tags"),
-		},
+		Hasher:  placementtest.DrawHasher(t),
 		Slots:   rapid.SampledFrom([]int{64, 256, 2048}).Draw(t, "slots"),
 		Epsilon: rapid.SampledFrom([]float64{0.0001, 0.01, 0.3, 1}).Draw(t, "epsilon"),
 	}
-}
-
-func mustNew(t interface{ Fatal(...any) }, nodes []ring.Node, cfg Config) *Balanced {
-	b, err := New(nodes, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
 
 func (b *Balanced) owners() []string {
@@ -87,7 +77,7 @@ func (b *Balanced) owners() []string {
 
 func TestMatchesOracle(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		nodes, cfg := drawNodes(t), drawConfig(t)
+		nodes, cfg := drawNodes(t, "ids"), drawConfig(t)
 		b := mustNew(t, nodes, cfg)
 		want := oracle(nodes, b.cfg)
 		if got := b.owners(); !slices.Equal(got, want) {
@@ -104,7 +94,7 @@ func TestMatchesOracle(t *testing.T) {
 // node is at most 1 + ε + 1/m of its fair share.
 func TestBalance(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		nodes, cfg := drawNodes(t), drawConfig(t)
+		nodes, cfg := drawNodes(t, "ids"), drawConfig(t)
 		b := mustNew(t, nodes, cfg)
 		total, sum := 0.0, 0.0
 		for _, n := range nodes {
@@ -125,16 +115,12 @@ func TestBalance(t *testing.T) {
 
 func TestUpdateEqualsNew(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		nodes, cfg := drawNodes(t), drawConfig(t)
+		nodes, cfg := drawNodes(t, "ids"), drawConfig(t)
 		b := mustNew(t, nodes, cfg)
 		for range 3 {
-			nodes = drawNodes(t)
-			p, err := b.Update(rapid.Permutation(nodes).Draw(t, "order"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			nodes = drawNodes(t, "ids")
+			next := kind.Updated(t, b, rapid.Permutation(nodes).Draw(t, "order"))
 			fresh := mustNew(t, nodes, cfg)
-			next := p.(*Balanced)
 			if !slices.Equal(next.table, fresh.table) || !slices.Equal(next.first, fresh.first) || !slices.Equal(next.nodes, fresh.nodes) {
 				t.Fatalf("the update to %v differs from a fresh placement", nodes)
 			}

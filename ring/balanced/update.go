@@ -74,7 +74,7 @@ func (b *Balanced) replace(nodes []ring.Node) (*Balanced, error) {
 	if len(b.first) == 0 {
 		return New(nodes, cfg)
 	}
-	next := &Balanced{cfg: cfg, nodes: sortedByID(nodes), shift: b.shift}
+	next := newBalanced(nodes, cfg)
 	kept := make([]int, len(b.nodes)) // old position to new position, -1 where the node goes
 	for i := range kept {
 		kept[i] = -1

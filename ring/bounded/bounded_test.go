@@ -1,16 +1,15 @@
 package bounded_test
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 
 	"pgregory.net/rapid"
 
+	"github.com/ringway/ringway/internal/placementtest"
 	"github.com/ringway/ringway/ring"
 	"github.com/ringway/ringway/ring/bounded"
 )
@@ -249,9 +248,8 @@ func TestUpdate(t *testing.T) {
 	if got, want := after.Capacity(0), naiveCapacity(after.Nodes(), 0.25, 0, 41); got != want {
 		t.Errorf("capacity: got %d, want %d", got, want)
 	}
-	if p, err := after.Update(nil); p != nil || !errors.Is(err, ring.ErrNoNodes) {
-		t.Errorf("Update(nil): got %v, %v", p, err)
-	}
+	p, err := after.Update(nil)
+	placementtest.Refused(t, "Update(nil)", p, err, ring.ErrNoNodes, "at least one")
 	if got := after.Config(); got != before.Config() {
 		t.Errorf("config: got %v, want %v", got, before.Config())
 	}
@@ -363,10 +361,7 @@ func TestBadInput(t *testing.T) {
 		"infinite":     {modulo(numbered(2)), bounded.Config{Epsilon: math.Inf(1)}, ring.ErrInvalidConfig, "+Inf"},
 	} {
 		b, err := bounded.New(tt.p, tt.cfg)
-		var input *ring.InputError
-		if b != nil || !errors.As(err, &input) || !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.says) {
-			t.Errorf("%s: got %v, want %v that says %s", name, err, tt.want, tt.says)
-		}
+		placementtest.Refused(t, name, b, err, tt.want, tt.says)
 	}
 }
 

@@ -1,17 +1,14 @@
 package bounded_test
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
+	"github.com/ringway/ringway/internal/placementtest/golden"
 	"github.com/ringway/ringway/ring"
 	"github.com/ringway/ringway/ring/bounded"
 )
-
-var update = flag.Bool("update", false, "rewrite testdata")
 
 // TestGolden holds where requests go, in a fixed sequence, over a ring and over
 // a placement that is no Walker.
@@ -34,20 +31,7 @@ func TestGolden(t *testing.T) {
 			fmt.Fprintf(&lines, "%s\t%v\t%d\t%s\t%s\n", tt.name, tt.epsilon, i+1, key, b.Nodes()[b.Acquire(key)].ID)
 		}
 	}
-	const file = "testdata/golden.tsv"
-	if *update {
-		if err := os.WriteFile(file, []byte(lines.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := lines.String(); got != string(want) {
-		t.Errorf("%s: requests overflow to other nodes than before. Clients of two versions in one fleet"+
-			" would then cache the same hot keys on different nodes. Got:\n%s", file, got)
-	}
+	golden.Text(t, "testdata/golden.tsv", lines.String())
 }
 
 // FuzzNew bounds anything: an error, or a placement that places every key, never

@@ -9,17 +9,12 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"pgregory.net/rapid"
 
+	"github.com/ringway/ringway/internal/placementtest"
 	"github.com/ringway/ringway/ring"
 	"github.com/ringway/ringway/ring/bounded"
 )
 
-// fataler is a *testing.T, a *testing.B or a *rapid.T.
-type fataler interface {
-	Helper()
-	Fatal(args ...any)
-}
-
-func mustNew(t fataler, p ring.Placement, cfg bounded.Config) *bounded.Bounded {
+func mustNew(t placementtest.TB, p ring.Placement, cfg bounded.Config) *bounded.Bounded {
 	t.Helper()
 	b, err := bounded.New(p, cfg)
 	if err != nil {
@@ -28,7 +23,7 @@ func mustNew(t fataler, p ring.Placement, cfg bounded.Config) *bounded.Bounded {
 	return b
 }
 
-func mustRing(t fataler, nodes []ring.Node) *ring.Ring {
+func mustRing(t placementtest.TB, nodes []ring.Node) *ring.Ring {
 	t.Helper()
 	r, err := ring.New(nodes, ring.Config{})
 	if err != nil {
@@ -37,7 +32,7 @@ func mustRing(t fataler, nodes []ring.Node) *ring.Ring {
 	return r
 }
 
-func mustUpdate(t fataler, b *bounded.Bounded, nodes []ring.Node) *bounded.Bounded {
+func mustUpdate(t placementtest.TB, b *bounded.Bounded, nodes []ring.Node) *bounded.Bounded {
 	t.Helper()
 	p, err := b.Update(nodes)
 	if err != nil {

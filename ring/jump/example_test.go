@@ -29,5 +29,5 @@ func Example() {
 	// user:2 shard-0 → shard-0
 	// user:3 shard-1 → shard-1
 	// user:4 shard-2 → shard-3
-	// ring: change not supported by this placement of node "shard-1": got "removal from position 1 of 3", want removal from the end only ("shard-2" stays)
+	// ring: change not supported by this placement: node "shard-1": got removal from position 1 of 3, want removal from the end only ("shard-2" stays)
 }

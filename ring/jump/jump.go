@@ -22,7 +22,7 @@ type Config struct {
 type Jump struct {
 	cfg   Config
 	nodes []ring.Node
-	plain bool // the hash is XXH64 and nothing else
+	plain bool // cfg.Hasher.Plain()
 }
 
 var (
@@ -47,12 +47,7 @@ func New(nodes []ring.Node, cfg Config) (*Jump, error) {
 				Want: fmt.Sprintf("%v, the first node's (jump gives every node the same share)", nodes[0].Weight)}
 		}
 	}
-	h := cfg.Hasher
-	return &Jump{
-		cfg:   cfg,
-		nodes: slices.Clone(nodes),
-		plain: h.Function == ring.XXHash64 && h.Seed == 0 && !h.HashTags,
-	}, nil
+	return &Jump{cfg: cfg, nodes: slices.Clone(nodes), plain: cfg.Hasher.Plain()}, nil
 }
 
 // Nodes returns a copy of the nodes, in the order in which they were given.

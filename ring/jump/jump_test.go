@@ -12,24 +12,33 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/ringway/ringway/internal/placementtest"
 	"github.com/ringway/ringway/ring"
 )
 
-func mustNew(t testing.TB, nodes []ring.Node, cfg Config) *Jump {
-	t.Helper()
-	j, err := New(nodes, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return j
+var kind = placementtest.Kind[*Jump, Config]{
+	New:  New,
+	With: func(h ring.Hasher) Config { return Config{Hasher: h} },
+	Zero: new(Jump),
 }
 
-func numbered(n int) []ring.Node {
-	nodes := make([]ring.Node, n)
-	for i := range nodes {
-		nodes[i] = ring.Node{ID: fmt.Sprintf("node-%03d", i), Weight: 1}
-	}
-	return nodes
+func mustNew(t placementtest.TB, nodes []ring.Node, cfg Config) *Jump {
+	t.Helper()
+	return kind.Must(t, nodes, cfg)
+}
+
+func numbered(n int) []ring.Node { return placementtest.Numbered(n) }
+
+func TestZeroJump(t *testing.T)        { kind.OwnsNothing(t) }
+func TestNodesAreCopied(t *testing.T)  { kind.CopiesNodes(t, Config{}) }
+func TestOwnerUsesHasher(t *testing.T) { kind.UsesHasher(t) }
+func TestNoAllocations(t *testing.T)   { kind.AllocatesNothing(t, numbered(100)) }
+func TestUpdate(t *testing.T) {
+	kind.UpdateEqualsNew(t, Config{Hasher: ring.Hasher{Seed: 5, HashTags: true}})
+}
+
+func TestGolden(t *testing.T) {
+	kind.Golden(t, placementtest.Case[Config]{Name: "thousand", Nodes: numbered(1000)})
 }
 
 // oracle is the listing of the paper, figure by figure in numbers of 53 bits
@@ -125,10 +134,7 @@ func TestAppendMovesToNewNodesOnly(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		small := rapid.IntRange(1, 1000).Draw(t, "small")
 		large := rapid.IntRange(small, 2000).Draw(t, "large")
-		from, err := New(nodes[:small], Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		from := mustNew(t, nodes[:small], Config{})
 		to, err := from.Update(nodes[:large])
 		if err != nil {
 			t.Fatal(err)
@@ -234,24 +240,10 @@ func drawsTo(bucket, to int64) float64 {
 }
 
 func TestErrors(t *testing.T) {
-	for _, c := range []struct {
-		name  string
-		nodes []ring.Node
-		cfg   Config
-		want  error
-		says  string
-	}{
-		{"no nodes", nil, Config{}, ring.ErrNoNodes, "at least one"},
-		{"empty ID", ring.Nodes("a", ""), Config{}, ring.ErrInvalidID, "1 to 255 bytes"},
-		{"weights", []ring.Node{{ID: "a", Weight: 1}, {ID: "b", Weight: 2}}, Config{}, ring.ErrInvalidWeight, `of node "b": got 2, want 1`},
-		{"seed", ring.Nodes("a"), Config{Hasher: ring.Hasher{Function: ring.Murmur3, Seed: 1 << 32}}, ring.ErrInvalidConfig, "32 bits"},
-	} {
-		j, err := New(c.nodes, c.cfg)
-		var input *ring.InputError
-		if j != nil || !errors.As(err, &input) || !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%s: got %v, %v; want nothing and an error %q that says %q", c.name, j, err, c.want, c.says)
-		}
-	}
+	kind.Refuses(t, "no nodes", nil, Config{}, ring.ErrNoNodes, "at least one")
+	kind.Refuses(t, "empty ID", ring.Nodes("a", ""), Config{}, ring.ErrInvalidID, "1 to 255 bytes")
+	kind.Refuses(t, "weights", []ring.Node{{ID: "a", Weight: 1}, {ID: "b", Weight: 2}}, Config{}, ring.ErrInvalidWeight, `of node "b": got 2, want 1`)
+	kind.Refuses(t, "seed", ring.Nodes("a"), Config{Hasher: ring.Hasher{Function: ring.Murmur3, Seed: 1 << 32}}, ring.ErrInvalidConfig, "32 bits")
 	if _, err := New([]ring.Node{{ID: "a", Weight: 0.5}, {ID: "b", Weight: 0.5}}, Config{}); err != nil {
 		t.Errorf("equal weights that are not 1: %v", err)
 	}
@@ -268,11 +260,11 @@ func TestUpdateRefusals(t *testing.T) {
 		{"a b c d", "a b c d", "", ""},
 		{"a b c d", "a b x y z", "", ""}, // c and d leave, then others are appended
 		{"a b", "x", "", ""},
-		{"a b c d", "a c d", "b", `got "removal from position 1 of 4", want removal from the end only ("c" stays)`},
+		{"a b c d", "a c d", "b", `ring: change not supported by this placement: node "b": got removal from position 1 of 4, want removal from the end only ("c" stays)`},
 		{"a b c d", "b c d", "a", "position 0 of 4"},
 		{"a b c d", "a x c d", "b", "removal from position 1"},
-		{"a b c d", "a b x c d", "x", `got "insertion at position 2", want nodes appended at the end ("c" stays)`},
-		{"a b c d", "a c b d", "b", `got "a move from position 1 to 2"`},
+		{"a b c d", "a b x c d", "x", `ring: change not supported by this placement: node "x": got insertion at position 2, want nodes appended at the end ("c" stays)`},
+		{"a b c d", "a c b d", "b", `ring: change not supported by this placement: node "b": got a move from position 1 to 2, want nodes that stay to keep their order`},
 		{"a b c", "a c x", "b", `("c" stays)`},
 	} {
 		from := mustNew(t, ring.Nodes(strings.Fields(c.from)...), Config{})
@@ -283,14 +275,10 @@ func TestUpdateRefusals(t *testing.T) {
 			}
 			continue
 		}
-		var input *ring.InputError
-		if next != nil || !errors.As(err, &input) || !errors.Is(err, ring.ErrUnsupported) ||
-			input.Node != c.node || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%s to %s: got %v, %v; want an error about %s that says %s", c.from, c.to, next, err, c.node, c.says)
+		placementtest.Refused(t, c.from+" to "+c.to, next, err, ring.ErrUnsupported, c.says)
+		if input := (*ring.InputError)(nil); errors.As(err, &input) && input.Node != c.node {
+			t.Errorf("%s to %s: got an error about %s, want %s", c.from, c.to, input.Node, c.node)
 		}
-	}
-	if p, err := mustNew(t, numbered(2), Config{}).Update(nil); p != nil || !errors.Is(err, ring.ErrNoNodes) {
-		t.Errorf("Update(nil): got %v, %v", p, err)
 	}
 }
 
@@ -299,15 +287,9 @@ func TestUpdateRefusals(t *testing.T) {
 func TestUpdateLetsNothingElsePass(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ids := rapid.SliceOfNDistinct(rapid.StringMatching(`[a-h]`), 1, 8, rapid.ID[string])
-		from, err := New(ring.Nodes(ids.Draw(t, "from")...), Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		fresh, err := New(ring.Nodes(ids.Draw(t, "to")...), from.cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err = from.Update(fresh.nodes); err != nil {
+		from := mustNew(t, ring.Nodes(ids.Draw(t, "from")...), Config{})
+		fresh := mustNew(t, ring.Nodes(ids.Draw(t, "to")...), from.cfg)
+		if _, err := from.Update(fresh.nodes); err != nil {
 			return
 		}
 		for i := range 300 {
@@ -320,60 +302,6 @@ func TestUpdateLetsNothingElsePass(t *testing.T) {
 	})
 }
 
-func TestUpdateKeepsConfig(t *testing.T) {
-	cfg := Config{Hasher: ring.Hasher{Seed: 5, HashTags: true}}
-	next, err := mustNew(t, numbered(4), cfg).Update(numbered(9))
-	if err != nil {
-		t.Fatal(err)
-	}
-	fresh := mustNew(t, numbered(9), cfg)
-	for i := range 200 {
-		key := fmt.Sprintf("{%d}", i)
-		if got, want := next.OwnerIndex(key), fresh.OwnerIndex(key); got != want {
-			t.Fatalf("owner of %q after Update: got %d, want %d", key, got, want)
-		}
-	}
-}
-
-func TestOwnerUsesHasher(t *testing.T) {
-	for _, hasher := range []ring.Hasher{{}, {Function: ring.Murmur3}, {Seed: 3}, {HashTags: true}} {
-		j := mustNew(t, numbered(50), Config{Hasher: hasher})
-		for i := range 100 {
-			key := fmt.Sprintf("{%d}%d", i/3, i)
-			want := oracle(hasher.Sum(key), 50)
-			if got := j.OwnerIndex(key); int64(got) != want || j.Owner(key) != j.nodes[want] {
-				t.Fatalf("%+v: owner of %q: got %d, want %d", hasher, key, got, want)
-			}
-		}
-	}
-}
-
-func TestNodesAreCopied(t *testing.T) {
-	nodes := numbered(3)
-	j := mustNew(t, nodes, Config{})
-	nodes[0].ID = "changed"
-	j.Nodes()[1].ID = "changed"
-	if got := j.Nodes(); !slices.Equal(got, numbered(3)) {
-		t.Errorf("got %v", got)
-	}
-}
-
-func TestZeroJump(t *testing.T) {
-	var j Jump
-	if j.Owner("x") != (ring.Node{}) || j.OwnerIndex("x") != -1 || len(j.Nodes()) != 0 || j.MemoryBytes() != 0 {
-		t.Error("the zero Jump owns something")
-	}
-}
-
-func TestNoAllocations(t *testing.T) {
-	for _, hasher := range []ring.Hasher{{}, {Seed: 1, HashTags: true}, {Function: ring.Murmur3}} {
-		j := mustNew(t, numbered(100), Config{Hasher: hasher})
-		if n := testing.AllocsPerRun(100, func() { _ = j.Owner("{user:1}:profile") }); n != 0 {
-			t.Errorf("%v allocations a lookup", n)
-		}
-	}
-}
-
 // FuzzNew builds from anything, and changes to anything: lists of IDs separated
 // by commas, with one weight for every other node.
 func FuzzNew(f *testing.F) {
@@ -381,21 +309,9 @@ func FuzzNew(f *testing.F) {
 	f.Add("", "a", math.NaN(), uint8(200), "")
 	f.Add("a,b,c", "c,b,a", 1.0, uint8(1), "{x}y")
 	f.Fuzz(func(t *testing.T, ids, then string, weight float64, function uint8, key string) {
-		nodes := ring.Nodes(strings.Split(ids, ",")...)
-		for i := range nodes {
-			if i%2 == 1 {
-				nodes[i].Weight = weight
-			}
-		}
-		j, err := New(nodes, Config{Hasher: ring.Hasher{Function: ring.HashFunction(function)}})
-		if err != nil {
-			if input := (*ring.InputError)(nil); j != nil || !errors.As(err, &input) {
-				t.Fatalf("got %v and an error of type %T", j, err)
-			}
+		j, built := kind.Try(t, placementtest.Listed(ids, weight), Config{Hasher: ring.Hasher{Function: ring.HashFunction(function)}}, key)
+		if !built {
 			return
-		}
-		if i := j.OwnerIndex(key); i < 0 || i >= len(nodes) || j.Owner(key) != nodes[i] {
-			t.Fatalf("owner %d of %d nodes", i, len(nodes))
 		}
 		next, err := j.Update(ring.Nodes(strings.Split(then, ",")...))
 		if input := (*ring.InputError)(nil); err != nil && (next != nil || !errors.As(err, &input)) {
@@ -404,17 +320,4 @@ func FuzzNew(f *testing.F) {
 	})
 }
 
-func BenchmarkOwner(b *testing.B) {
-	keys := make([]string, 1024)
-	for i := range keys {
-		keys[i] = fmt.Sprintf("user:%08d:profile", i)
-	}
-	for _, n := range []int{10, 100, 1000} {
-		j := mustNew(b, numbered(n), Config{})
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			for i := 0; b.Loop(); i++ {
-				j.OwnerIndex(keys[i%len(keys)])
-			}
-		})
-	}
-}
+func BenchmarkOwner(b *testing.B) { kind.BenchmarkOwner(b, Config{}) }

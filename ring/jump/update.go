@@ -44,6 +44,9 @@ func checkChange(from, to []ring.Node) error {
 	return nil
 }
 
+// change is a description, which an error prints without the quotes of a name.
+type change string
+
 // describe says what is wrong at the first difference, given that the node
 // from[was] stays and is now to[now].
 func describe(from, to []ring.Node, difference, was, now int) error {
@@ -52,15 +55,15 @@ func describe(from, to []ring.Node, difference, was, now int) error {
 	}
 	if gone := from[difference]; !has(to, gone.ID) {
 		return &ring.InputError{Err: ring.ErrUnsupported, Node: gone.ID,
-			Value: fmt.Sprintf("removal from position %d of %d", difference, len(from)),
+			Value: change(fmt.Sprintf("removal from position %d of %d", difference, len(from))),
 			Want:  fmt.Sprintf("removal from the end only (%q stays)", from[was].ID)}
 	}
 	if fresh := to[difference]; !has(from, fresh.ID) {
 		return &ring.InputError{Err: ring.ErrUnsupported, Node: fresh.ID,
-			Value: fmt.Sprintf("insertion at position %d", difference),
+			Value: change(fmt.Sprintf("insertion at position %d", difference)),
 			Want:  fmt.Sprintf("nodes appended at the end (%q stays)", from[was].ID)}
 	}
 	return &ring.InputError{Err: ring.ErrUnsupported, Node: from[was].ID,
-		Value: fmt.Sprintf("a move from position %d to %d", was, now),
+		Value: change(fmt.Sprintf("a move from position %d to %d", was, now)),
 		Want:  "nodes that stay to keep their order"}
 }

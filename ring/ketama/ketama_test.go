@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/md5"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 	"math/big"
@@ -14,6 +13,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/ringway/ringway/internal/placementtest"
 	"github.com/ringway/ringway/ring"
 	"github.com/ringway/ringway/ring/ketama"
 )
@@ -194,19 +194,15 @@ func TestMoved(t *testing.T) {
 	if moved, err := all.Moved(elsewhere); moved != 1 || err != nil {
 		t.Errorf("to other nodes: got %v, %v, want 1", moved, err)
 	}
-	fnv := mustNew(t, testServers(), ketama.Config{Variant: ketama.Twemproxy})
-	for name, to := range map[string]ring.Placement{
-		"another key hash": fnv,
-		"an empty one":     &ketama.Ketama{},
-		"another kind":     constant{},
-	} {
-		if _, err := all.Moved(to); !errors.Is(err, ring.ErrNotComparable) {
-			t.Errorf("to %s: got %v, want ErrNotComparable", name, err)
-		}
-	}
+	kind.MovedRefuses(t, all, map[string]*ketama.Ketama{
+		"another key hash": mustNew(t, testServers(), ketama.Config{Variant: ketama.Twemproxy}),
+		"unsigned chars":   mustNew(t, testServers(), ketama.Config{UnsignedChar: true}),
+	})
+	twemproxy := ketama.Config{Variant: ketama.Twemproxy}
+	tags := twemproxy
+	tags.HashTag = "{}"
+	kind.MovedRefuses(t, mustNew(t, testServers(), twemproxy), map[string]*ketama.Ketama{"a hash tag": mustNew(t, testServers(), tags)})
 }
-
-type constant struct{ ring.Placement }
 
 func TestHashTag(t *testing.T) {
 	plain := mustNew(t, testServers(), ketama.Config{Variant: ketama.Twemproxy})
@@ -231,35 +227,23 @@ func TestHashTag(t *testing.T) {
 	}
 }
 
-func TestUpdateAndCopies(t *testing.T) {
-	nodes := testServers()
-	k := mustNew(t, nodes, ketama.Config{Variant: ketama.Twemproxy, KeyHash: ketama.Murmur, HashTag: "{}"})
-	nodes[0].ID = "changed"
-	k.Nodes()[1].ID = "changed"
-	if got := k.Nodes(); !slices.Equal(got, testServers()) {
-		t.Errorf("the nodes changed with a caller's slice: %v", got)
-	}
-	p, err := k.Update(testServers()[:5])
-	if err != nil {
-		t.Fatal(err)
-	}
-	fresh := mustNew(t, testServers()[:5], ketama.Config{Variant: ketama.Twemproxy, KeyHash: ketama.Murmur, HashTag: "{}"})
-	if moved, err := fresh.Moved(p); moved != 0 || err != nil || p.(*ketama.Ketama).Config() != fresh.Config() {
-		t.Errorf("an update differs from a new one: %v, %v", moved, err)
-	}
-	if p, err := k.Update(nil); p != nil || !errors.Is(err, ring.ErrNoNodes) {
-		t.Errorf("Update(nil): got %v, %v", p, err)
-	}
+func TestNodesAreCopied(t *testing.T) { kind.CopiesNodes(t, ketama.Config{}) }
+
+func TestUpdate(t *testing.T) {
+	kind.UpdateEqualsNew(t, ketama.Config{Variant: ketama.Twemproxy, KeyHash: ketama.Murmur, HashTag: "{}"})
+}
+
+func TestMemoryBytes(t *testing.T) {
+	k := mustNew(t, testServers(), ketama.Config{})
 	if got := k.MemoryBytes(); got < 8*k.Points() || got > 64*k.Points() {
 		t.Errorf("%d bytes for %d points", got, k.Points())
 	}
 }
 
 func TestZeroKetama(t *testing.T) {
-	var k ketama.Ketama
-	hash, point := k.Point("a")
-	if k.OwnerIndex("a") != -1 || k.Owner("a") != (ring.Node{}) || hash != 0 || point != 0 || len(k.Nodes()) != 0 {
-		t.Error("the zero Ketama owns something")
+	kind.OwnsNothing(t)
+	if hash, point := kind.Zero.Point("a"); hash != 0 || point != 0 {
+		t.Errorf("the zero Ketama has a point %d, for a hash of %d", point, hash)
 	}
 }
 
@@ -280,10 +264,6 @@ func TestNoAllocation(t *testing.T) {
 }
 
 func BenchmarkOwnerIndex(b *testing.B) {
-	keys := make([]string, 1<<12)
-	for i := range keys {
-		keys[i] = fmt.Sprintf("user:%015d", i*7919)
-	}
 	for _, n := range []int{10, 100, 1000} {
 		nodes := make([]ring.Node, n)
 		for i := range nodes {
@@ -291,11 +271,7 @@ func BenchmarkOwnerIndex(b *testing.B) {
 		}
 		for _, hash := range []ketama.KeyHash{ketama.MD5, ketama.FNV1a64} {
 			k := mustNew(b, nodes, ketama.Config{Variant: ketama.Twemproxy, KeyHash: hash})
-			b.Run(fmt.Sprintf("%s/%d", hash, n), func(b *testing.B) {
-				for i := 0; b.Loop(); i++ {
-					k.OwnerIndex(keys[i%len(keys)])
-				}
-			})
+			placementtest.Lookups(b, fmt.Sprintf("%s/%d", hash, n), k)
 		}
 	}
 }

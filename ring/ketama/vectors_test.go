@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringway/ringway/internal/placementtest"
 	"github.com/ringway/ringway/ring"
 	"github.com/ringway/ringway/ring/ketama"
 )
@@ -25,19 +26,11 @@ func testServers() []ring.Node {
 	return nodes
 }
 
-// fataler is a *testing.T, a *testing.B or a *rapid.T.
-type fataler interface {
-	Helper()
-	Fatal(args ...any)
-}
+var kind = placementtest.Kind[*ketama.Ketama, ketama.Config]{New: ketama.New, Zero: new(ketama.Ketama)}
 
-func mustNew(t fataler, nodes []ring.Node, cfg ketama.Config) *ketama.Ketama {
+func mustNew(t placementtest.TB, nodes []ring.Node, cfg ketama.Config) *ketama.Ketama {
 	t.Helper()
-	k, err := ketama.New(nodes, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return k
+	return kind.Must(t, nodes, cfg)
 }
 
 // TestLibketamaMillionKeys is RJ/ketama libketama/test.sh: one MD5 over where a

@@ -1,7 +1,6 @@
 package maglev
 
 import (
-	"cmp"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -46,7 +45,7 @@ type Maglev struct {
 	cfg   Config
 	nodes []ring.Node // by ID
 	table []uint32    // of each slot: position in nodes
-	plain bool        // the hash is XXH64 and nothing else
+	plain bool        // cfg.Hasher.Plain()
 }
 
 var (
@@ -85,12 +84,9 @@ func New(nodes []ring.Node, cfg Config) (*Maglev, error) {
 			return nil, &ring.InputError{Err: ring.ErrInvalidWeight, Node: n.ID, Value: n.Weight, Want: "at least 2^-32 (2.33e-10)"}
 		}
 	}
-	m := &Maglev{cfg: cfg, nodes: slices.Clone(nodes)}
-	slices.SortFunc(m.nodes, func(a, b ring.Node) int { return cmp.Compare(a.ID, b.ID) })
+	m := &Maglev{cfg: cfg, nodes: ring.SortedByID(nodes), plain: cfg.Hasher.Plain()}
 	all, heaviest := turns(m.nodes, cfg)
 	m.table = populate(all, heaviest, cfg.TableSize)
-	h := cfg.Hasher
-	m.plain = h.Function == ring.XXHash64 && h.Seed == 0 && !h.HashTags
 	return m, nil
 }
 

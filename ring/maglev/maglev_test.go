@@ -1,7 +1,6 @@
 package maglev
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -10,24 +9,42 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/ringway/ringway/internal/placementtest"
 	"github.com/ringway/ringway/ring"
 )
 
-func mustNew(t testing.TB, nodes []ring.Node, cfg Config) *Maglev {
-	t.Helper()
-	m, err := New(nodes, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
+var kind = placementtest.Kind[*Maglev, Config]{
+	New:  New,
+	With: func(h ring.Hasher) Config { return Config{Hasher: h} },
+	Zero: new(Maglev),
 }
 
-func numbered(n int) []ring.Node {
-	nodes := make([]ring.Node, n)
-	for i := range nodes {
-		nodes[i] = ring.Node{ID: fmt.Sprintf("node-%03d", i), Weight: 1}
+func mustNew(t placementtest.TB, nodes []ring.Node, cfg Config) *Maglev {
+	t.Helper()
+	return kind.Must(t, nodes, cfg)
+}
+
+func numbered(n int) []ring.Node { return placementtest.Numbered(n) }
+
+func TestZeroMaglev(t *testing.T)      { kind.OwnsNothing(t) }
+func TestNodesAreCopied(t *testing.T)  { kind.CopiesNodes(t, Config{}) }
+func TestOwnerUsesHasher(t *testing.T) { kind.UsesHasher(t) }
+func TestNoAllocations(t *testing.T)   { kind.AllocatesNothing(t) }
+func TestUpdate(t *testing.T) {
+	kind.UpdateEqualsNew(t, Config{TableSize: 211, Hasher: ring.Hasher{Seed: 7}})
+}
+func TestOrderDoesNotMatter(t *testing.T) { kind.IgnoresOrder(t, drawNodes, drawConfig) }
+func TestMovedNotComparable(t *testing.T) {
+	kind.MovedRefuses(t, mustNew(t, numbered(3), Config{}), nil)
+}
+
+func TestGolden(t *testing.T) {
+	weighted := numbered(6)
+	for i := range weighted {
+		weighted[i].Weight = 0.5 + float64(i%3)
 	}
-	return nodes
+	kind.Golden(t, placementtest.Case[Config]{Name: "small", Nodes: numbered(100), Cfg: Config{TableSize: 5003}},
+		placementtest.Case[Config]{Name: "weighted", Nodes: weighted})
 }
 
 func drawNodes(t *rapid.T, label string) []ring.Node {
@@ -44,11 +61,7 @@ func drawNodes(t *rapid.T, label string) []ring.Node {
 func drawConfig(t *rapid.T) Config {
 	return Config{
 		TableSize: rapid.SampledFrom([]int{11, 13, 101, 257, 1009}).Draw(t, "size"),
-		Hasher: ring.Hasher{
-			Function: rapid.SampledFrom([]ring.HashFunction{ring.XXHash64, ring.Murmur3}).Draw(t, "function"),
-			Seed:     rapid.Uint64Max(math.MaxUint32).Draw(t, "seed"),
-			HashTags: rapid.Bool().Draw(t, "tags"),
-		},
+		Hasher:    placementtest.DrawHasher(t),
 	}
 }
 
@@ -99,10 +112,7 @@ func oracle(nodes []ring.Node, cfg Config) []string {
 func TestTableMatchesOracle(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		nodes, cfg := drawNodes(t, "ids"), drawConfig(t)
-		m, err := New(rapid.Permutation(nodes).Draw(t, "given"), cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
+		m := mustNew(t, rapid.Permutation(nodes).Draw(t, "given"), cfg)
 		want := oracle(nodes, cfg)
 		for slot, at := range m.table {
 			if got := m.nodes[at].ID; got != want[slot] {
@@ -119,28 +129,12 @@ func TestTableMatchesOracle(t *testing.T) {
 	})
 }
 
-func TestOrderDoesNotMatter(t *testing.T) {
-	nodes := numbered(20)
-	for i := range nodes {
-		nodes[i].Weight = float64(1 + i%3)
-	}
-	a := mustNew(t, nodes, Config{TableSize: 1009})
-	slices.Reverse(nodes)
-	b := mustNew(t, nodes, Config{TableSize: 1009})
-	if !slices.Equal(a.table, b.table) || !slices.Equal(a.nodes, b.nodes) {
-		t.Error("tables of the same nodes in another order differ")
-	}
-}
-
 // Slots follow weights as the package comment says. For equal weights that is:
 // no two nodes differ by more than one slot.
 func TestSlotsFollowWeights(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		nodes, cfg := drawNodes(t, "ids"), drawConfig(t)
-		m, err := New(nodes, cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
+		m := mustNew(t, nodes, cfg)
 		slots, sum := make([]int, len(nodes)), 0.0
 		for _, at := range m.table {
 			slots[at]++
@@ -202,30 +196,16 @@ func TestDisruption(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	for _, c := range []struct {
-		name  string
-		nodes []ring.Node
-		cfg   Config
-		want  error
-		says  string
-	}{
-		{"no nodes", nil, Config{}, ring.ErrNoNodes, "at least one"},
-		{"twice", ring.Nodes("a", "a"), Config{}, ring.ErrDuplicateID, `"a"`},
-		{"not a prime", ring.Nodes("a"), Config{TableSize: 65536}, ring.ErrInvalidConfig, "TableSize: got 65536, want a prime, such as 65537"},
-		{"square of a prime", ring.Nodes("a"), Config{TableSize: 49}, ring.ErrInvalidConfig, "such as 53"},
-		{"negative", ring.Nodes("a"), Config{TableSize: -3}, ring.ErrInvalidConfig, "got -3, want a prime, or 0 for 65537"},
-		{"one slot", ring.Nodes("a"), Config{TableSize: 1}, ring.ErrInvalidConfig, "got 1, want a prime, or 0 for 65537"},
-		{"too large", ring.Nodes("a"), Config{TableSize: 16777259}, ring.ErrInvalidConfig, "at most 16777216"},
-		{"more nodes than slots", numbered(6), Config{TableSize: 5}, ring.ErrInvalidConfig, "TableSize: got 5, want at least the number of nodes, 6"},
-		{"weight", []ring.Node{{ID: "a", Weight: 1e-12}}, Config{}, ring.ErrInvalidWeight, `of node "a": got 1e-12`},
-		{"hash function", ring.Nodes("a"), Config{Hasher: ring.Hasher{Function: 9}}, ring.ErrInvalidConfig, "HashFunction(9)"},
-	} {
-		m, err := New(c.nodes, c.cfg)
-		var input *ring.InputError
-		if m != nil || !errors.As(err, &input) || !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%s: got %v, %v; want nothing and an error %q that says %q", c.name, m, err, c.want, c.says)
-		}
-	}
+	kind.Refuses(t, "no nodes", nil, Config{}, ring.ErrNoNodes, "at least one")
+	kind.Refuses(t, "twice", ring.Nodes("a", "a"), Config{}, ring.ErrDuplicateID, `"a"`)
+	kind.Refuses(t, "not a prime", ring.Nodes("a"), Config{TableSize: 65536}, ring.ErrInvalidConfig, "TableSize: got 65536, want a prime, such as 65537")
+	kind.Refuses(t, "square of a prime", ring.Nodes("a"), Config{TableSize: 49}, ring.ErrInvalidConfig, "such as 53")
+	kind.Refuses(t, "negative", ring.Nodes("a"), Config{TableSize: -3}, ring.ErrInvalidConfig, "got -3, want a prime, or 0 for 65537")
+	kind.Refuses(t, "one slot", ring.Nodes("a"), Config{TableSize: 1}, ring.ErrInvalidConfig, "got 1, want a prime, or 0 for 65537")
+	kind.Refuses(t, "too large", ring.Nodes("a"), Config{TableSize: 16777259}, ring.ErrInvalidConfig, "at most 16777216")
+	kind.Refuses(t, "more nodes than slots", numbered(6), Config{TableSize: 5}, ring.ErrInvalidConfig, "TableSize: got 5, want at least the number of nodes, 6")
+	kind.Refuses(t, "weight", []ring.Node{{ID: "a", Weight: 1e-12}}, Config{}, ring.ErrInvalidWeight, `of node "a": got 1e-12`)
+	kind.Refuses(t, "hash function", ring.Nodes("a"), Config{Hasher: ring.Hasher{Function: 9}}, ring.ErrInvalidConfig, "HashFunction(9)")
 	for _, size := range []int{2, 3, 5} { // tables with a slot for each node, and no more
 		if m := mustNew(t, numbered(size), Config{TableSize: size}); m.MemoryBytes() != 4*size {
 			t.Errorf("table of %d bytes, want %d", m.MemoryBytes(), 4*size)
@@ -246,63 +226,6 @@ func slotsOf(m *Maglev) []int {
 	return slots
 }
 
-func TestUpdate(t *testing.T) {
-	nodes := numbered(5)
-	cfg := Config{TableSize: 211, Hasher: ring.Hasher{Seed: 7}}
-	m := mustNew(t, nodes, cfg)
-	next, err := m.Update(nodes[1:])
-	if err != nil {
-		t.Fatal(err)
-	}
-	fresh := mustNew(t, nodes[1:], cfg)
-	if !slices.Equal(next.(*Maglev).table, fresh.table) || len(m.Nodes()) != 5 {
-		t.Error("Update differs from New, or changed its receiver")
-	}
-	if p, err := m.Update(nil); p != nil || !errors.Is(err, ring.ErrNoNodes) {
-		t.Errorf("Update(nil): got %v, %v", p, err)
-	}
-}
-
-// Each field of the Hasher alone, since the default takes a shorter path.
-func TestOwnerUsesHasher(t *testing.T) {
-	for _, hasher := range []ring.Hasher{{}, {Function: ring.Murmur3}, {Seed: 3}, {HashTags: true}} {
-		m := mustNew(t, numbered(50), Config{TableSize: 1009, Hasher: hasher})
-		for i := range 100 {
-			key := fmt.Sprintf("{%d}%d", i/3, i)
-			want := m.OwnerOfHash(hasher.Sum(key))
-			if got := m.OwnerIndex(key); got != want || m.Owner(key) != m.nodes[want] {
-				t.Fatalf("%+v: owner of %q: got %d, want %d", hasher, key, got, want)
-			}
-		}
-	}
-}
-
-func TestNodesAreCopied(t *testing.T) {
-	nodes := numbered(3)
-	m := mustNew(t, nodes, Config{})
-	nodes[0].ID = "changed"
-	m.Nodes()[1].ID = "changed"
-	if got := m.Nodes(); !slices.Equal(got, numbered(3)) {
-		t.Errorf("got %v", got)
-	}
-}
-
-func TestZeroMaglev(t *testing.T) {
-	var m Maglev
-	if m.Owner("x") != (ring.Node{}) || m.OwnerIndex("x") != -1 || m.OwnerOfHash(math.MaxUint64) != -1 || len(m.Nodes()) != 0 {
-		t.Error("the zero Maglev owns something")
-	}
-}
-
-func TestNoAllocations(t *testing.T) {
-	for _, hasher := range []ring.Hasher{{}, {Seed: 1, HashTags: true}, {Function: ring.Murmur3}} {
-		m := mustNew(t, numbered(10), Config{TableSize: 1009, Hasher: hasher})
-		if n := testing.AllocsPerRun(100, func() { _ = m.Owner("{user:1}:profile") }); n != 0 {
-			t.Errorf("%v allocations a lookup", n)
-		}
-	}
-}
-
 // FuzzNew builds from anything: a list of IDs separated by commas, a weight for
 // every other one, and a table size.
 func FuzzNew(f *testing.F) {
@@ -310,24 +233,13 @@ func FuzzNew(f *testing.F) {
 	f.Add("", math.NaN(), 0, uint8(200), "")
 	f.Add("a,b", 1e-300, -1, uint8(1), "{x}y")
 	f.Fuzz(func(t *testing.T, ids string, weight float64, size int, function uint8, key string) {
-		nodes := ring.Nodes(strings.Split(ids, ",")...)
-		for i := range nodes {
-			if i%2 == 1 {
-				nodes[i].Weight = weight
-			}
-		}
 		if size > 1<<17 && size <= MaxTableSize {
 			size >>= 7 // large tables only take long
 		}
-		m, err := New(nodes, Config{TableSize: size, Hasher: ring.Hasher{Function: ring.HashFunction(function)}})
-		if err != nil {
-			if input := (*ring.InputError)(nil); m != nil || !errors.As(err, &input) {
-				t.Fatalf("got %v and an error of type %T", m, err)
-			}
+		cfg := Config{TableSize: size, Hasher: ring.Hasher{Function: ring.HashFunction(function)}}
+		m, built := kind.Try(t, placementtest.Listed(ids, weight), cfg, key)
+		if !built {
 			return
-		}
-		if i := m.OwnerIndex(key); i < 0 || i >= len(nodes) || m.Owner(key) != m.nodes[i] {
-			t.Fatalf("owner %d of %d nodes", i, len(nodes))
 		}
 		if slices.Min(slotsOf(m)) < 1 {
 			t.Fatalf("a node without a slot: %v", slotsOf(m))
@@ -338,20 +250,7 @@ func FuzzNew(f *testing.F) {
 	})
 }
 
-func BenchmarkOwner(b *testing.B) {
-	keys := make([]string, 1024)
-	for i := range keys {
-		keys[i] = fmt.Sprintf("user:%08d:profile", i)
-	}
-	for _, n := range []int{10, 100, 1000} {
-		m := mustNew(b, numbered(n), Config{})
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			for i := 0; b.Loop(); i++ {
-				m.OwnerIndex(keys[i%len(keys)])
-			}
-		})
-	}
-}
+func BenchmarkOwner(b *testing.B) { kind.BenchmarkOwner(b, Config{}) }
 
 func BenchmarkNew(b *testing.B) {
 	for _, n := range []int{10, 100, 1000} {

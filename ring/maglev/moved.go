@@ -22,7 +22,7 @@ func (m *Maglev) Moved(to ring.Placement) (float64, error) {
 	if len(m.table) == 0 || len(other.table) == 0 {
 		return 0, fmt.Errorf("maglev: %w: one of them is empty", ring.ErrNotComparable)
 	}
-	if a, b := m.cfg.Hasher, other.cfg.Hasher; a.Function != b.Function || a.Seed != b.Seed || a.HashTags != b.HashTags {
+	if !m.cfg.Hasher.Equal(other.cfg.Hasher) {
 		return 0, fmt.Errorf("maglev: %w: their hashers differ", ring.ErrNotComparable)
 	}
 	high, low := m.moved(other)

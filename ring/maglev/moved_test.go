@@ -1,7 +1,6 @@
 package maglev
 
 import (
-	"errors"
 	"math"
 	"math/big"
 	"math/bits"
@@ -9,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/ringway/ringway/internal/placementtest"
 	"github.com/ringway/ringway/ring"
 )
 
@@ -49,25 +49,10 @@ func movedOracle(from, to *Maglev) *big.Int {
 func TestMovedMatchesOracle(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		sizes := rapid.SampledFrom([]int{11, 13, 31})
-		from, err := New(drawNodes(t, "from"), Config{TableSize: sizes.Draw(t, "size")})
-		if err != nil {
-			t.Fatal(err)
-		}
-		to, err := New(drawNodes(t, "to"), Config{TableSize: sizes.Draw(t, "size")})
-		if err != nil {
-			t.Fatal(err)
-		}
+		from := mustNew(t, drawNodes(t, "from"), Config{TableSize: sizes.Draw(t, "size")})
+		to := mustNew(t, drawNodes(t, "to"), Config{TableSize: sizes.Draw(t, "size")})
 		high, low := from.moved(to)
-		got := new(big.Int).SetUint64(high)
-		got.Lsh(got, 64).Add(got, new(big.Int).SetUint64(low))
-		want := movedOracle(from, to)
-		if got.Cmp(want) != 0 {
-			t.Fatalf("moved from %v to %v: got %v hashes, want %v", from.nodes, to.nodes, got, want)
-		}
-		wantFraction, _ := new(big.Rat).SetFrac(want, new(big.Int).Lsh(big.NewInt(1), 64)).Float64()
-		if fraction, err := from.Moved(to); fraction != wantFraction || err != nil {
-			t.Fatalf("moved from %v to %v: got %v, %v; want %v", from.nodes, to.nodes, fraction, err, wantFraction)
-		}
+		placementtest.Moves(t, from, to, high, low, movedOracle(from, to))
 	})
 }
 
@@ -110,26 +95,5 @@ func TestMovedCountsSlots(t *testing.T) {
 	moved, err := from.Moved(to)
 	if want := float64(differ) / DefaultTableSize; err != nil || math.Abs(moved-want) > 1e-12 {
 		t.Errorf("got %v, %v; want %v", moved, err, want)
-	}
-}
-
-type another struct{ ring.Placement }
-
-func TestMovedNotComparable(t *testing.T) {
-	m := mustNew(t, numbered(3), Config{TableSize: 11})
-	for name, to := range map[string]ring.Placement{
-		"another kind": another{m},
-		"hash tags":    mustNew(t, numbered(3), Config{TableSize: 11, Hasher: ring.Hasher{HashTags: true}}),
-		"a seed":       mustNew(t, numbered(3), Config{TableSize: 11, Hasher: ring.Hasher{Seed: 1}}),
-		"murmur3":      mustNew(t, numbered(3), Config{TableSize: 11, Hasher: ring.Hasher{Function: ring.Murmur3}}),
-		"no nodes":     new(Maglev),
-		"nothing":      nil,
-	} {
-		if _, err := m.Moved(to); !errors.Is(err, ring.ErrNotComparable) {
-			t.Errorf("%s: got %v", name, err)
-		}
-	}
-	if _, err := new(Maglev).Moved(m); !errors.Is(err, ring.ErrNotComparable) {
-		t.Errorf("from no nodes: got %v", err)
 	}
 }

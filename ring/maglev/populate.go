@@ -3,6 +3,7 @@ package maglev
 import (
 	"math"
 
+	"github.com/ringway/ringway/internal/splitmix"
 	"github.com/ringway/ringway/ring"
 )
 
@@ -18,14 +19,12 @@ type turn struct {
 // largest weight with them.
 func turns(nodes []ring.Node, cfg Config) (all []turn, heaviest uint64) {
 	size := uint64(cfg.TableSize)
-	ids := cfg.Hasher
-	ids.HashTags = false // a tag joins keys; IDs must all differ
 	all = make([]turn, len(nodes))
 	for i, n := range nodes {
-		s := ids.Sum(n.ID)
+		s := cfg.Hasher.SumLabel(n.ID)
 		all[i] = turn{
 			next:   uint32(s % size),
-			skip:   uint32(mix(s)%(size-1)) + 1,
+			skip:   uint32(splitmix.Mix(s)%(size-1)) + 1,
 			weight: uint64(math.Round(n.Weight / MinWeight)), // by a power of two: exact before the rounding
 		}
 		heaviest = max(heaviest, all[i].weight)
@@ -34,13 +33,6 @@ func turns(nodes []ring.Node, cfg Config) (all []turn, heaviest uint64) {
 		all[i].credit = heaviest - all[i].weight // so that the first round is everyone's
 	}
 	return all, heaviest
-}
-
-// mix spreads every bit of x over all bits: the finalizer of SplitMix64.
-func mix(x uint64) uint64 {
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
 }
 
 // populate lets the nodes take slots until none is free. It uses up the turns.

@@ -28,7 +28,7 @@ type Modulo struct {
 	nodes []ring.Node
 	count uint64   // of slots
 	slots []uint32 // of each slot: position in nodes; nil if slot and position are the same
-	plain bool     // the hash is XXH64 and nothing else
+	plain bool     // cfg.Hasher.Plain()
 }
 
 var (
@@ -51,12 +51,10 @@ func New(nodes []ring.Node, cfg Config) (*Modulo, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Modulo{cfg: cfg, nodes: slices.Clone(nodes), count: uint64(len(nodes)), slots: slots}
+	m := &Modulo{cfg: cfg, nodes: slices.Clone(nodes), count: uint64(len(nodes)), slots: slots, plain: cfg.Hasher.Plain()}
 	if slots != nil {
 		m.count = uint64(len(slots))
 	}
-	h := cfg.Hasher
-	m.plain = h.Function == ring.XXHash64 && h.Seed == 0 && !h.HashTags
 	return m, nil
 }
 

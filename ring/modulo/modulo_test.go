@@ -1,33 +1,48 @@
 package modulo
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
+	"github.com/ringway/ringway/internal/placementtest"
 	"github.com/ringway/ringway/ring"
 )
 
-func mustNew(t testing.TB, nodes []ring.Node, cfg Config) *Modulo {
-	t.Helper()
-	m, err := New(nodes, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
+var kind = placementtest.Kind[*Modulo, Config]{
+	New:  New,
+	With: func(h ring.Hasher) Config { return Config{Hasher: h} },
+	Zero: new(Modulo),
 }
 
-func numbered(n int) []ring.Node {
-	nodes := make([]ring.Node, n)
-	for i := range nodes {
-		nodes[i] = ring.Node{ID: fmt.Sprintf("node-%03d", i), Weight: 1}
+func mustNew(t placementtest.TB, nodes []ring.Node, cfg Config) *Modulo {
+	t.Helper()
+	return kind.Must(t, nodes, cfg)
+}
+
+func numbered(n int) []ring.Node { return placementtest.Numbered(n) }
+
+func TestZeroModulo(t *testing.T)      { kind.OwnsNothing(t) }
+func TestNodesAreCopied(t *testing.T)  { kind.CopiesNodes(t, Config{}) }
+func TestOwnerUsesHasher(t *testing.T) { kind.UsesHasher(t) }
+func TestUpdate(t *testing.T)          { kind.UpdateEqualsNew(t, Config{Hasher: ring.Hasher{Seed: 7}}) }
+func TestMovedNotComparable(t *testing.T) {
+	kind.MovedRefuses(t, mustNew(t, numbered(3), Config{}), nil)
+}
+
+func TestNoAllocations(t *testing.T) {
+	kind.AllocatesNothing(t, []ring.Node{{ID: "a", Weight: 1}, {ID: "b", Weight: 2}})
+}
+
+func TestGolden(t *testing.T) {
+	weighted := numbered(6)
+	for i := range weighted {
+		weighted[i].Weight = float64(2 + 2*(i%3))
 	}
-	return nodes
+	kind.Golden(t, placementtest.Case[Config]{Name: "weighted", Nodes: weighted})
 }
 
 func drawNodes(t *rapid.T, label string) []ring.Node {
@@ -63,15 +78,8 @@ func oracle(nodes []ring.Node, hash uint64) string {
 func TestOwnerMatchesOracle(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		nodes := drawNodes(t, "ids")
-		hasher := ring.Hasher{
-			Function: rapid.SampledFrom([]ring.HashFunction{ring.XXHash64, ring.Murmur3}).Draw(t, "function"),
-			Seed:     rapid.Uint64Max(math.MaxUint32).Draw(t, "seed"),
-			HashTags: rapid.Bool().Draw(t, "tags"),
-		}
-		m, err := New(nodes, Config{Hasher: hasher})
-		if err != nil {
-			t.Fatal(err)
-		}
+		hasher := placementtest.DrawHasher(t)
+		m := mustNew(t, nodes, Config{Hasher: hasher})
 		for i := range 50 {
 			key := fmt.Sprintf("{%d}key%d", i/3, i)
 			want := oracle(nodes, hasher.Sum(key))
@@ -118,96 +126,15 @@ func TestEqualWeightsNeedNoList(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	for _, c := range []struct {
-		name  string
-		nodes []ring.Node
-		cfg   Config
-		want  error
-		says  string
-	}{
-		{"no nodes", nil, Config{}, ring.ErrNoNodes, "at least one"},
-		{"twice", ring.Nodes("a", "a"), Config{}, ring.ErrDuplicateID, `"a"`},
-		{"zero weight", []ring.Node{{ID: "a"}}, Config{}, ring.ErrInvalidWeight, `"a"`},
-		{"fraction", []ring.Node{{ID: "a", Weight: 1}, {ID: "b", Weight: 1.5}}, Config{}, ring.ErrInvalidWeight, `of node "b": got 1.5, want a whole number`},
-		{"too many slots", []ring.Node{{ID: "a", Weight: 1}, {ID: "b", Weight: MaxSlots}}, Config{}, ring.ErrInvalidWeight, "got 1048577, want a sum of at most 1048576"},
-		{"hash function", ring.Nodes("a"), Config{Hasher: ring.Hasher{Function: 9}}, ring.ErrInvalidConfig, "HashFunction(9)"},
-	} {
-		m, err := New(c.nodes, c.cfg)
-		var input *ring.InputError
-		if m != nil || !errors.As(err, &input) || !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%s: got %v, %v; want nothing and an error %q that says %q", c.name, m, err, c.want, c.says)
-		}
-	}
+	kind.Refuses(t, "no nodes", nil, Config{}, ring.ErrNoNodes, "at least one")
+	kind.Refuses(t, "twice", ring.Nodes("a", "a"), Config{}, ring.ErrDuplicateID, `"a"`)
+	kind.Refuses(t, "zero weight", []ring.Node{{ID: "a"}}, Config{}, ring.ErrInvalidWeight, `"a"`)
+	kind.Refuses(t, "fraction", []ring.Node{{ID: "a", Weight: 1}, {ID: "b", Weight: 1.5}}, Config{}, ring.ErrInvalidWeight, `of node "b": got 1.5, want a whole number`)
+	kind.Refuses(t, "too many slots", []ring.Node{{ID: "a", Weight: 1}, {ID: "b", Weight: MaxSlots}}, Config{}, ring.ErrInvalidWeight, "got 1048577, want a sum of at most 1048576")
+	kind.Refuses(t, "hash function", ring.Nodes("a"), Config{Hasher: ring.Hasher{Function: 9}}, ring.ErrInvalidConfig, "HashFunction(9)")
 	large := []ring.Node{{ID: "a", Weight: 1}, {ID: "b", Weight: MaxSlots - 1}}
 	if m := mustNew(t, large, Config{}); m.count != MaxSlots {
 		t.Errorf("got %d slots, want %d", m.count, MaxSlots)
-	}
-}
-
-func TestUpdate(t *testing.T) {
-	nodes := numbered(5)
-	cfg := Config{Hasher: ring.Hasher{Seed: 7}}
-	m := mustNew(t, nodes, cfg)
-	next, err := m.Update(nodes[1:])
-	if err != nil {
-		t.Fatal(err)
-	}
-	fresh := mustNew(t, nodes[1:], cfg)
-	for i := range 100 {
-		key := fmt.Sprint("key", i)
-		if got, want := next.OwnerIndex(key), fresh.OwnerIndex(key); got != want {
-			t.Fatalf("owner of %q after Update: got %d, want %d", key, got, want)
-		}
-	}
-	if len(m.Nodes()) != 5 || !slices.Equal(next.Nodes(), nodes[1:]) {
-		t.Errorf("nodes: got %v, then %v", m.Nodes(), next.Nodes())
-	}
-	if p, err := m.Update(nil); p != nil || !errors.Is(err, ring.ErrNoNodes) {
-		t.Errorf("Update(nil): got %v, %v", p, err)
-	}
-}
-
-// Each field of the Hasher alone, since the default takes a shorter path.
-func TestOwnerUsesHasher(t *testing.T) {
-	for _, hasher := range []ring.Hasher{{}, {Function: ring.Murmur3}, {Seed: 3}, {HashTags: true}} {
-		m := mustNew(t, numbered(50), Config{Hasher: hasher})
-		for i := range 100 {
-			key := fmt.Sprintf("{%d}%d", i/3, i)
-			want := m.OwnerOfHash(hasher.Sum(key))
-			if got := m.OwnerIndex(key); got != want || m.Owner(key) != m.nodes[want] {
-				t.Fatalf("%+v: owner of %q: got %d, want %d", hasher, key, got, want)
-			}
-		}
-	}
-}
-
-func TestNodesAreCopied(t *testing.T) {
-	nodes := numbered(3)
-	m := mustNew(t, nodes, Config{})
-	nodes[0].ID = "changed"
-	m.Nodes()[1].ID = "changed"
-	if got := m.Nodes(); !slices.Equal(got, numbered(3)) {
-		t.Errorf("got %v", got)
-	}
-}
-
-func TestZeroModulo(t *testing.T) {
-	var m Modulo
-	if m.Owner("x") != (ring.Node{}) || m.OwnerIndex("x") != -1 || m.OwnerOfHash(5) != -1 || len(m.Nodes()) != 0 {
-		t.Error("the zero Modulo owns something")
-	}
-}
-
-func TestNoAllocations(t *testing.T) {
-	weighted := []ring.Node{{ID: "a", Weight: 1}, {ID: "b", Weight: 2}}
-	for _, m := range []*Modulo{
-		mustNew(t, numbered(10), Config{}),
-		mustNew(t, weighted, Config{Hasher: ring.Hasher{Seed: 1, HashTags: true}}),
-		mustNew(t, weighted, Config{Hasher: ring.Hasher{Function: ring.Murmur3}}),
-	} {
-		if n := testing.AllocsPerRun(100, func() { _ = m.Owner("{user:1}:profile") }); n != 0 {
-			t.Errorf("%v allocations a lookup", n)
-		}
 	}
 }
 
@@ -218,21 +145,10 @@ func FuzzNew(f *testing.F) {
 	f.Add("", math.NaN(), uint8(200), "")
 	f.Add("a,b", float64(MaxSlots), uint8(1), "{x}y")
 	f.Fuzz(func(t *testing.T, ids string, weight float64, function uint8, key string) {
-		nodes := ring.Nodes(strings.Split(ids, ",")...)
-		for i := range nodes {
-			if i%2 == 1 {
-				nodes[i].Weight = weight
-			}
-		}
-		m, err := New(nodes, Config{Hasher: ring.Hasher{Function: ring.HashFunction(function)}})
-		if err != nil {
-			if input := (*ring.InputError)(nil); m != nil || !errors.As(err, &input) {
-				t.Fatalf("got %v and an error of type %T", m, err)
-			}
+		nodes := placementtest.Listed(ids, weight)
+		m, built := kind.Try(t, nodes, Config{Hasher: ring.Hasher{Function: ring.HashFunction(function)}}, key)
+		if !built {
 			return
-		}
-		if i := m.OwnerIndex(key); i < 0 || i >= len(nodes) || m.Owner(key) != nodes[i] {
-			t.Fatalf("owner %d of %d nodes", i, len(nodes))
 		}
 		if moved, err := m.Moved(m); moved != 0 || err != nil {
 			t.Fatalf("moved to itself: got %v, %v", moved, err)
@@ -240,17 +156,4 @@ func FuzzNew(f *testing.F) {
 	})
 }
 
-func BenchmarkOwner(b *testing.B) {
-	keys := make([]string, 1024)
-	for i := range keys {
-		keys[i] = fmt.Sprintf("user:%08d:profile", i)
-	}
-	for _, n := range []int{10, 100, 1000} {
-		m := mustNew(b, numbered(n), Config{})
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			for i := 0; b.Loop(); i++ {
-				m.OwnerIndex(keys[i%len(keys)])
-			}
-		})
-	}
-}
+func BenchmarkOwner(b *testing.B) { kind.BenchmarkOwner(b, Config{}) }

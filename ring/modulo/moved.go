@@ -24,7 +24,7 @@ func (m *Modulo) Moved(to ring.Placement) (float64, error) {
 	if m.count == 0 || other.count == 0 {
 		return 0, fmt.Errorf("modulo: %w: one of them is empty", ring.ErrNotComparable)
 	}
-	if a, b := m.cfg.Hasher, other.cfg.Hasher; a.Function != b.Function || a.Seed != b.Seed || a.HashTags != b.HashTags {
+	if !m.cfg.Hasher.Equal(other.cfg.Hasher) {
 		return 0, fmt.Errorf("modulo: %w: their hashers differ", ring.ErrNotComparable)
 	}
 	c := compare(m, other)

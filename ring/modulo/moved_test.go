@@ -1,15 +1,14 @@
 package modulo
 
 import (
-	"errors"
 	"math"
 	"math/big"
 	"testing"
 
 	"pgregory.net/rapid"
 
+	"github.com/ringway/ringway/internal/placementtest"
 	"github.com/ringway/ringway/ring"
-	"github.com/ringway/ringway/ring/jump"
 )
 
 // movedOracle walks through one period hash by hash, and counts how often each
@@ -30,39 +29,18 @@ func movedOracle(from, to *Modulo) *big.Int {
 
 func TestMovedMatchesOracle(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		from, err := New(drawNodes(t, "from"), Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		to, err := New(drawNodes(t, "to"), Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		from := mustNew(t, drawNodes(t, "from"), Config{})
+		to := mustNew(t, drawNodes(t, "to"), Config{})
 		c := compare(from, to)
 		high, low := c.moved()
-		got := new(big.Int).SetUint64(high)
-		got.Lsh(got, 64).Add(got, new(big.Int).SetUint64(low))
-		want := movedOracle(from, to)
-		if got.Cmp(want) != 0 {
-			t.Fatalf("moved from %v to %v: got %v hashes, want %v", from.nodes, to.nodes, got, want)
-		}
-		wantFraction, _ := new(big.Rat).SetFrac(want, new(big.Int).Lsh(big.NewInt(1), 64)).Float64()
-		if fraction, err := from.Moved(to); fraction != wantFraction || err != nil {
-			t.Fatalf("moved from %v to %v: got %v, %v; want %v", from.nodes, to.nodes, fraction, err, wantFraction)
-		}
+		placementtest.Moves(t, from, to, high, low, movedOracle(from, to))
 	})
 }
 
 func TestKeptMatchesOracle(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		from, err := New(drawNodes(t, "from"), Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		to, err := New(drawNodes(t, "to"), Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		from := mustNew(t, drawNodes(t, "from"), Config{})
+		to := mustNew(t, drawNodes(t, "to"), Config{})
 		c := compare(from, to)
 		limit := rapid.Uint64Max(c.period).Draw(t, "limit")
 		want := uint64(0)
@@ -130,28 +108,5 @@ func TestMovedByOrder(t *testing.T) {
 	others, err := mustNew(t, ring.Nodes("a", "b"), Config{}).Moved(mustNew(t, ring.Nodes("c", "d"), Config{}))
 	if others != 1 || err != nil {
 		t.Errorf("all nodes replaced: moved %v, %v; want 1", others, err)
-	}
-}
-
-func TestMovedNotComparable(t *testing.T) {
-	m := mustNew(t, numbered(3), Config{})
-	j, err := jump.New(numbered(3), jump.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, to := range map[string]ring.Placement{
-		"another kind": j,
-		"hash tags":    mustNew(t, numbered(3), Config{Hasher: ring.Hasher{HashTags: true}}),
-		"a seed":       mustNew(t, numbered(3), Config{Hasher: ring.Hasher{Seed: 1}}),
-		"murmur3":      mustNew(t, numbered(3), Config{Hasher: ring.Hasher{Function: ring.Murmur3}}),
-		"no nodes":     new(Modulo),
-		"nothing":      nil,
-	} {
-		if _, err := m.Moved(to); !errors.Is(err, ring.ErrNotComparable) {
-			t.Errorf("%s: got %v", name, err)
-		}
-	}
-	if _, err := new(Modulo).Moved(m); !errors.Is(err, ring.ErrNotComparable) {
-		t.Errorf("from no nodes: got %v", err)
 	}
 }

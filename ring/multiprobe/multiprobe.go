@@ -7,6 +7,7 @@ import (
 	"math/bits"
 	"slices"
 
+	"github.com/ringway/ringway/internal/splitmix"
 	"github.com/ringway/ringway/ring"
 )
 
@@ -77,8 +78,7 @@ func New(nodes []ring.Node, cfg Config) (*MultiProbe, error) {
 			return nil, &ring.InputError{Err: ring.ErrTooManyTokens, Value: "more than 16777216 (sum of weights)", Want: "at most 16777216"}
 		}
 	}
-	m := &MultiProbe{cfg: cfg, nodes: slices.Clone(nodes)}
-	slices.SortFunc(m.nodes, func(a, b ring.Node) int { return cmp.Compare(a.ID, b.ID) })
+	m := &MultiProbe{cfg: cfg, nodes: ring.SortedByID(nodes)}
 	m.fill(tokensOf(m.nodes, cfg.Hasher))
 	return m, nil
 }
@@ -91,12 +91,11 @@ type token struct {
 // tokensOf returns the tokens of the nodes, node by node.
 func tokensOf(nodes []ring.Node, labels ring.Hasher) []token {
 	var tokens []token
-	labels.HashTags = false // a tag joins keys; tokens must all differ
 	for i, n := range nodes {
 		// The label is that of package ring.
 		label := append([]byte{byte(len(n.ID))}, n.ID...)
 		for number := range uint32(n.Weight) {
-			place := labels.Sum(string(binary.BigEndian.AppendUint32(label, number)))
+			place := labels.SumLabel(string(binary.BigEndian.AppendUint32(label, number)))
 			tokens = append(tokens, token{place, uint32(i)})
 		}
 	}
@@ -162,8 +161,8 @@ func (m *MultiProbe) OwnerOfHash(hash uint64) int {
 	}
 	best, distance := hash, m.distance(hash)
 	for state, k := hash, 1; k < m.cfg.Probes; k++ {
-		state += 0x9e3779b97f4a7c15
-		probe := mix(state)
+		state += splitmix.Gamma
+		probe := splitmix.Mix(state)
 		if d := m.distance(probe); d < distance {
 			best, distance = probe, d
 		}
@@ -185,13 +184,6 @@ func (m *MultiProbe) distance(place uint64) uint64 {
 	// lies before the place is nearly the whole circle away, and so loses.
 	next := m.tokens[at : at+2]
 	return min(next[0]-place, next[1]-place)
-}
-
-// mix spreads every bit of x over all bits: the finalizer of SplitMix64.
-func mix(x uint64) uint64 {
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
 }
 
 // successor returns the position of the first token at or after the place.

@@ -2,7 +2,6 @@ package multiprobe
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -11,24 +10,41 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/ringway/ringway/internal/placementtest"
 	"github.com/ringway/ringway/ring"
 )
 
-func mustNew(t testing.TB, nodes []ring.Node, cfg Config) *MultiProbe {
-	t.Helper()
-	m, err := New(nodes, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
+var kind = placementtest.Kind[*MultiProbe, Config]{
+	New:  New,
+	With: func(h ring.Hasher) Config { return Config{Hasher: h} },
+	Zero: new(MultiProbe),
 }
 
-func numbered(n int) []ring.Node {
-	nodes := make([]ring.Node, n)
-	for i := range nodes {
-		nodes[i] = ring.Node{ID: fmt.Sprintf("node-%03d", i), Weight: 1}
+func mustNew(t placementtest.TB, nodes []ring.Node, cfg Config) *MultiProbe {
+	t.Helper()
+	return kind.Must(t, nodes, cfg)
+}
+
+func numbered(n int) []ring.Node { return placementtest.Numbered(n) }
+
+func TestZeroMultiProbe(t *testing.T)     { kind.OwnsNothing(t) }
+func TestNodesAreCopied(t *testing.T)     { kind.CopiesNodes(t, Config{}) }
+func TestOwnerUsesHasher(t *testing.T)    { kind.UsesHasher(t) }
+func TestNoAllocations(t *testing.T)      { kind.AllocatesNothing(t) }
+func TestOrderDoesNotMatter(t *testing.T) { kind.IgnoresOrder(t, drawNodes, drawConfig) }
+func TestMinimalMovement(t *testing.T)    { kind.MovesMinimally(t, drawNodes, drawConfig) }
+
+func TestUpdate(t *testing.T) {
+	kind.UpdateEqualsNew(t, Config{Probes: 3, Hasher: ring.Hasher{Seed: 5, HashTags: true}})
+}
+
+func TestGolden(t *testing.T) {
+	weighted := numbered(6)
+	for i := range weighted {
+		weighted[i].Weight = float64(2 + 2*(i%3))
 	}
-	return nodes
+	kind.Golden(t, placementtest.Case[Config]{Name: "three-probes", Nodes: numbered(100), Cfg: Config{Probes: 3}},
+		placementtest.Case[Config]{Name: "weighted", Nodes: weighted})
 }
 
 func drawNodes(t *rapid.T, label string) []ring.Node {
@@ -43,11 +59,7 @@ func drawNodes(t *rapid.T, label string) []ring.Node {
 func drawConfig(t *rapid.T) Config {
 	return Config{
 		Probes: rapid.SampledFrom([]int{0, 1, 2, 5, 30}).Draw(t, "probes"),
-		Hasher: ring.Hasher{
-			Function: rapid.SampledFrom([]ring.HashFunction{ring.XXHash64, ring.Murmur3}).Draw(t, "function"),
-			Seed:     rapid.Uint64Max(math.MaxUint32).Draw(t, "seed"),
-			HashTags: rapid.Bool().Draw(t, "tags"),
-		},
+		Hasher: placementtest.DrawHasher(t),
 	}
 }
 
@@ -91,10 +103,7 @@ func oracle(nodes []ring.Node, hash uint64, cfg Config) ring.Node {
 func TestOwnerMatchesOracle(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		nodes, cfg := drawNodes(t, "ids"), drawConfig(t)
-		m, err := New(nodes, cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
+		m := mustNew(t, nodes, cfg)
 		for i := range 5 {
 			key := fmt.Sprintf("{%d}key%d", i/3, i)
 			want := oracle(nodes, cfg.Hasher.Sum(key), cfg)
@@ -179,10 +188,7 @@ func TestOneProbeIsTheRing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		nodes, cfg := drawNodes(t, "ids"), drawConfig(t)
 		cfg.Probes = 1
-		m, err := New(nodes, cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
+		m := mustNew(t, nodes, cfg)
 		r, err := ring.New(nodes, ring.Config{VirtualNodes: 1, Hasher: cfg.Hasher})
 		if err != nil {
 			t.Fatal(err)
@@ -196,55 +202,10 @@ func TestOneProbeIsTheRing(t *testing.T) {
 	})
 }
 
-// No key moves between two nodes that keep their weight, whatever else changes;
-// a weight that rises gives no key away, one that falls takes none.
-func TestMinimalMovement(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		from, err := New(drawNodes(t, "from"), drawConfig(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		to, err := from.Update(drawNodes(t, "to"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		weight := func(p ring.Placement, id string) float64 {
-			for _, n := range p.Nodes() {
-				if n.ID == id {
-					return n.Weight
-				}
-			}
-			return 0
-		}
-		for i := range 100 {
-			key := fmt.Sprint("key", i)
-			loser, winner := from.Owner(key).ID, to.(*MultiProbe).Owner(key).ID
-			if loser == winner {
-				continue
-			}
-			if weight(to, loser) >= weight(from, loser) && weight(to, winner) <= weight(from, winner) {
-				t.Fatalf("%q moves from %s (weight %v, then %v) to %s (weight %v, then %v)", key,
-					loser, weight(from, loser), weight(to, loser), winner, weight(from, winner), weight(to, winner))
-			}
-		}
-	})
-}
-
-func TestOrderDoesNotMatter(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		nodes := drawNodes(t, "ids")
-		a, err := New(nodes, Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := New(rapid.Permutation(nodes).Draw(t, "shuffled"), Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !slices.Equal(a.nodes, b.nodes) || !slices.Equal(a.tokens, b.tokens) || !slices.Equal(a.owners, b.owners) {
-			t.Fatalf("%+v and %+v differ", a, b)
-		}
-	})
+func TestMemoryBytes(t *testing.T) {
+	if got := mustNew(t, numbered(3), Config{}).MemoryBytes(); got != 5*12+17*4 {
+		t.Errorf("got %d bytes, want %d", got, 5*12+17*4)
+	}
 }
 
 func TestErrors(t *testing.T) {
@@ -252,72 +213,14 @@ func TestErrors(t *testing.T) {
 	for i := range heavy {
 		heavy[i] = ring.Node{ID: fmt.Sprint(i), Weight: ring.MaxWeight}
 	}
-	for _, c := range []struct {
-		name  string
-		nodes []ring.Node
-		cfg   Config
-		want  error
-		says  string
-	}{
-		{"no nodes", nil, Config{}, ring.ErrNoNodes, "at least one"},
-		{"twice", ring.Nodes("a", "a"), Config{}, ring.ErrDuplicateID, `"a"`},
-		{"fraction", []ring.Node{{ID: "a", Weight: 1.5}}, Config{}, ring.ErrInvalidWeight, `of node "a": got 1.5, want a whole number`},
-		{"small fraction", []ring.Node{{ID: "a", Weight: 0.5}}, Config{}, ring.ErrInvalidWeight, `of node "a": got 0.5`},
-		{"too many tokens", heavy, Config{}, ring.ErrTooManyTokens, "at most 16777216"},
-		{"negative probes", ring.Nodes("a"), Config{Probes: -1}, ring.ErrInvalidConfig, "Probes: got -1, want 1 to 1024"},
-		{"too many probes", ring.Nodes("a"), Config{Probes: 1025}, ring.ErrInvalidConfig, "got 1025"},
-		{"hash function", ring.Nodes("a"), Config{Hasher: ring.Hasher{Function: 9}}, ring.ErrInvalidConfig, "HashFunction(9)"},
-	} {
-		m, err := New(c.nodes, c.cfg)
-		var input *ring.InputError
-		if m != nil || !errors.As(err, &input) || !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%s: got %v, %v; want nothing and an error %q that says %q", c.name, m, err, c.want, c.says)
-		}
-	}
-	if p, err := mustNew(t, numbered(2), Config{}).Update(nil); p != nil || !errors.Is(err, ring.ErrNoNodes) {
-		t.Errorf("Update(nil): got %v, %v", p, err)
-	}
-}
-
-func TestUpdateKeepsConfig(t *testing.T) {
-	cfg := Config{Probes: 3, Hasher: ring.Hasher{Seed: 5, HashTags: true}}
-	next, err := mustNew(t, numbered(4), cfg).Update(numbered(9))
-	if err != nil {
-		t.Fatal(err)
-	}
-	fresh := mustNew(t, numbered(9), cfg)
-	for i := range 200 {
-		key := fmt.Sprintf("{%d}", i)
-		if got, want := next.OwnerIndex(key), fresh.OwnerIndex(key); got != want {
-			t.Fatalf("owner of %q after Update: got %d, want %d", key, got, want)
-		}
-	}
-}
-
-func TestNodesAreCopied(t *testing.T) {
-	nodes := numbered(3)
-	m := mustNew(t, nodes, Config{})
-	nodes[0].ID = "changed"
-	m.Nodes()[1].ID = "changed"
-	if got := m.Nodes(); !slices.Equal(got, numbered(3)) || m.MemoryBytes() != 5*12+17*4 {
-		t.Errorf("got %v, %d bytes", got, m.MemoryBytes())
-	}
-}
-
-func TestZeroMultiProbe(t *testing.T) {
-	var m MultiProbe
-	if m.Owner("x") != (ring.Node{}) || m.OwnerIndex("x") != -1 || m.OwnerOfHash(5) != -1 || len(m.Nodes()) != 0 {
-		t.Error("the zero MultiProbe owns something")
-	}
-}
-
-func TestNoAllocations(t *testing.T) {
-	for _, hasher := range []ring.Hasher{{}, {Seed: 1, HashTags: true}, {Function: ring.Murmur3}} {
-		m := mustNew(t, numbered(10), Config{Hasher: hasher})
-		if n := testing.AllocsPerRun(100, func() { _ = m.Owner("{user:1}:profile") }); n != 0 {
-			t.Errorf("%v allocations a lookup", n)
-		}
-	}
+	kind.Refuses(t, "no nodes", nil, Config{}, ring.ErrNoNodes, "at least one")
+	kind.Refuses(t, "twice", ring.Nodes("a", "a"), Config{}, ring.ErrDuplicateID, `"a"`)
+	kind.Refuses(t, "fraction", []ring.Node{{ID: "a", Weight: 1.5}}, Config{}, ring.ErrInvalidWeight, `of node "a": got 1.5, want a whole number`)
+	kind.Refuses(t, "small fraction", []ring.Node{{ID: "a", Weight: 0.5}}, Config{}, ring.ErrInvalidWeight, `of node "a": got 0.5`)
+	kind.Refuses(t, "too many tokens", heavy, Config{}, ring.ErrTooManyTokens, "at most 16777216")
+	kind.Refuses(t, "negative probes", ring.Nodes("a"), Config{Probes: -1}, ring.ErrInvalidConfig, "Probes: got -1, want 1 to 1024")
+	kind.Refuses(t, "too many probes", ring.Nodes("a"), Config{Probes: 1025}, ring.ErrInvalidConfig, "got 1025")
+	kind.Refuses(t, "hash function", ring.Nodes("a"), Config{Hasher: ring.Hasher{Function: 9}}, ring.ErrInvalidConfig, "HashFunction(9)")
 }
 
 // FuzzNew builds from anything: a list of IDs separated by commas, a weight for
@@ -327,40 +230,12 @@ func FuzzNew(f *testing.F) {
 	f.Add("", math.NaN(), -1, uint8(200), "")
 	f.Add("a,b", 0.5, 3, uint8(1), "{x}y")
 	f.Fuzz(func(t *testing.T, ids string, weight float64, probes int, function uint8, key string) {
-		nodes := ring.Nodes(strings.Split(ids, ",")...)
-		for i := range nodes {
-			if i%2 == 1 {
-				nodes[i].Weight = weight
-			}
-		}
 		if weight > 1000 && weight < ring.MaxWeight {
 			return // many tokens only take long
 		}
 		cfg := Config{Probes: probes, Hasher: ring.Hasher{Function: ring.HashFunction(function)}}
-		m, err := New(nodes, cfg)
-		if err != nil {
-			if input := (*ring.InputError)(nil); m != nil || !errors.As(err, &input) {
-				t.Fatalf("got %v and an error of type %T", m, err)
-			}
-			return
-		}
-		if i := m.OwnerIndex(key); i < 0 || i >= len(nodes) || m.Owner(key) != m.nodes[i] {
-			t.Fatalf("owner %d of %d nodes", i, len(nodes))
-		}
+		kind.Try(t, placementtest.Listed(ids, weight), cfg, key)
 	})
 }
 
-func BenchmarkOwner(b *testing.B) {
-	keys := make([]string, 1024)
-	for i := range keys {
-		keys[i] = fmt.Sprintf("user:%08d:profile", i)
-	}
-	for _, n := range []int{10, 100, 1000} {
-		m := mustNew(b, numbered(n), Config{})
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			for i := 0; b.Loop(); i++ {
-				m.OwnerIndex(keys[i%len(keys)])
-			}
-		})
-	}
-}
+func BenchmarkOwner(b *testing.B) { kind.BenchmarkOwner(b, Config{}) }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/ringway/ringway/internal/fixedlog"
+	"github.com/ringway/ringway/internal/splitmix"
 	"github.com/ringway/ringway/ring"
 )
 
@@ -61,8 +62,7 @@ func New(nodes []ring.Node, cfg Config) (*Rendezvous, error) {
 			return nil, &ring.InputError{Err: ring.ErrInvalidWeight, Node: n.ID, Value: n.Weight, Want: "at least 2^-32 (2.33e-10)"}
 		}
 	}
-	r := &Rendezvous{cfg: cfg, nodes: slices.Clone(nodes)}
-	slices.SortFunc(r.nodes, func(a, b ring.Node) int { return cmp.Compare(a.ID, b.ID) })
+	r := &Rendezvous{cfg: cfg, nodes: ring.SortedByID(nodes)}
 	r.form()
 	return r, nil
 }
@@ -79,25 +79,15 @@ func (r *Rendezvous) form() {
 		return cmp.Or(cmp.Compare(weights[a], weights[b]), cmp.Compare(a, b))
 	})
 	r.seeds = make([]uint64, len(r.nodes))
-	ids := r.cfg.Hasher
-	ids.HashTags = false // a tag joins keys; IDs must all differ
 	for i, p := range r.positions {
 		// Mixed once here: else a key that reads like an ID would have the same
 		// hash, and score 0 with that node.
-		r.seeds[i] = mix(ids.Sum(r.nodes[p].ID) + 0x9e3779b97f4a7c15)
+		r.seeds[i] = splitmix.At(r.cfg.Hasher.SumLabel(r.nodes[p].ID), 0)
 		if i == 0 || weights[p] != r.groups[len(r.groups)-1].weight {
 			r.groups = append(r.groups, group{first: i, weight: weights[p]})
 		}
 		r.groups[len(r.groups)-1].end = i + 1
 	}
-}
-
-// mix spreads every bit of x over all bits. It is a bijection: for one key, two
-// nodes have the same score only if their IDs have the same hash.
-func mix(x uint64) uint64 {
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
 }
 
 // Nodes returns a copy of the nodes, in the order of their IDs. Positions that
@@ -146,12 +136,12 @@ type contender struct {
 }
 
 // champion returns the node of the group with the largest u, the first by ID if
-// there are several.
+// there are several. Since Mix is a bijection, that is where IDs have one hash.
 func (r *Rendezvous) champion(g group, hash uint64) contender {
 	seeds := r.seeds[g.first:g.end]
-	at, best := 0, mix(hash^seeds[0])
+	at, best := 0, splitmix.Mix(hash^seeds[0])
 	for i, seed := range seeds {
-		if u := mix(hash ^ seed); u > best {
+		if u := splitmix.Mix(hash ^ seed); u > best {
 			at, best = i, u
 		}
 	}

@@ -1,36 +1,51 @@
 package rendezvous
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"math/big"
 	"math/rand/v2"
-	"slices"
-	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"github.com/ringway/ringway/internal/fixedlog"
+	"github.com/ringway/ringway/internal/placementtest"
 	"github.com/ringway/ringway/ring"
 )
 
-func mustNew(t testing.TB, nodes []ring.Node, cfg Config) *Rendezvous {
-	t.Helper()
-	r, err := New(nodes, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
+var kind = placementtest.Kind[*Rendezvous, Config]{
+	New:  New,
+	With: func(h ring.Hasher) Config { return Config{Hasher: h} },
+	Zero: new(Rendezvous),
 }
 
-func numbered(n int) []ring.Node {
-	nodes := make([]ring.Node, n)
-	for i := range nodes {
-		nodes[i] = ring.Node{ID: fmt.Sprintf("node-%03d", i), Weight: 1}
+func mustNew(t placementtest.TB, nodes []ring.Node, cfg Config) *Rendezvous {
+	t.Helper()
+	return kind.Must(t, nodes, cfg)
+}
+
+func numbered(n int) []ring.Node { return placementtest.Numbered(n) }
+
+func TestZeroRendezvous(t *testing.T)  { kind.OwnsNothing(t) }
+func TestNodesAreCopied(t *testing.T)  { kind.CopiesNodes(t, Config{}) }
+func TestOwnerUsesHasher(t *testing.T) { kind.UsesHasher(t) }
+func TestUpdate(t *testing.T) {
+	kind.UpdateEqualsNew(t, Config{Hasher: ring.Hasher{Seed: 5, HashTags: true}})
+}
+func TestOrderDoesNotMatter(t *testing.T) { kind.IgnoresOrder(t, drawNodes, drawConfig) }
+func TestMinimalMovement(t *testing.T)    { kind.MovesMinimally(t, drawNodes, drawConfig) }
+
+func TestNoAllocations(t *testing.T) {
+	kind.AllocatesNothing(t, []ring.Node{{ID: "a", Weight: 1}, {ID: "b", Weight: 2}, {ID: "c", Weight: 2}})
+}
+
+func TestGolden(t *testing.T) {
+	weighted := numbered(6)
+	for i := range weighted {
+		weighted[i].Weight = 0.1 + float64(i%3)/3
 	}
-	return nodes
+	kind.Golden(t, placementtest.Case[Config]{Name: "weighted", Nodes: weighted})
 }
 
 func drawNodes(t *rapid.T, label string) []ring.Node {
@@ -45,11 +60,7 @@ func drawNodes(t *rapid.T, label string) []ring.Node {
 }
 
 func drawConfig(t *rapid.T) Config {
-	return Config{Hasher: ring.Hasher{
-		Function: rapid.SampledFrom([]ring.HashFunction{ring.XXHash64, ring.Murmur3}).Draw(t, "function"),
-		Seed:     rapid.Uint64Max(math.MaxUint32).Draw(t, "seed"),
-		HashTags: rapid.Bool().Draw(t, "tags"),
-	}}
+	return Config{Hasher: placementtest.DrawHasher(t)}
 }
 
 // scoreOf is u of the package comment, for a node and the hash of a key.
@@ -87,10 +98,7 @@ func oracle(nodes []ring.Node, hash uint64, cfg Config) ring.Node {
 func TestOwnerMatchesOracle(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		nodes, cfg := drawNodes(t, "ids"), drawConfig(t)
-		r, err := New(nodes, cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
+		r := mustNew(t, nodes, cfg)
 		for i := range 50 {
 			key := fmt.Sprintf("{%d}key%d", i/3, i)
 			want := oracle(nodes, cfg.Hasher.Sum(key), cfg)
@@ -182,41 +190,6 @@ func TestBeats(t *testing.T) {
 	}
 }
 
-// No key moves between two nodes that keep their weight, whatever else changes;
-// and a weight that rises gives no key away, one that falls takes none.
-func TestMinimalMovement(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		cfg := drawConfig(t)
-		from, err := New(drawNodes(t, "from"), cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		to, err := from.Update(drawNodes(t, "to"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		weight := func(p ring.Placement, id string) float64 {
-			for _, n := range p.Nodes() {
-				if n.ID == id {
-					return n.Weight
-				}
-			}
-			return 0
-		}
-		for i := range 100 {
-			key := fmt.Sprint("key", i)
-			loser, winner := from.Owner(key).ID, to.(*Rendezvous).Owner(key).ID
-			if loser == winner {
-				continue
-			}
-			if weight(to, loser) >= weight(from, loser) && weight(to, winner) <= weight(from, winner) {
-				t.Fatalf("%q moves from %s (weight %v, then %v) to %s (weight %v, then %v)", key,
-					loser, weight(from, loser), weight(to, loser), winner, weight(from, winner), weight(to, winner))
-			}
-		}
-	})
-}
-
 // Weights in another unit are the same placement, as long as they stay exact.
 func TestOnlyRatiosCount(t *testing.T) {
 	nodes := numbered(9)
@@ -234,24 +207,6 @@ func TestOnlyRatiosCount(t *testing.T) {
 			t.Fatalf("owner of %q differs", key)
 		}
 	}
-}
-
-func TestOrderDoesNotMatter(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		nodes := drawNodes(t, "ids")
-		a, err := New(nodes, Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := New(rapid.Permutation(nodes).Draw(t, "shuffled"), Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !slices.Equal(a.nodes, b.nodes) || !slices.Equal(a.seeds, b.seeds) ||
-			!slices.Equal(a.positions, b.positions) || !slices.Equal(a.groups, b.groups) {
-			t.Fatalf("%+v and %+v differ", a, b)
-		}
-	})
 }
 
 // Each count is a binomial: within 4 standard deviations of its share of the
@@ -298,61 +253,21 @@ func TestGroups(t *testing.T) {
 	}
 }
 
-func TestErrors(t *testing.T) {
-	for _, c := range []struct {
-		name  string
-		nodes []ring.Node
-		cfg   Config
-		want  error
-		says  string
-	}{
-		{"no nodes", nil, Config{}, ring.ErrNoNodes, "at least one"},
-		{"twice", ring.Nodes("a", "a"), Config{}, ring.ErrDuplicateID, `"a"`},
-		{"not a number", []ring.Node{{ID: "a", Weight: math.NaN()}}, Config{}, ring.ErrInvalidWeight, "NaN"},
-		{"too light", []ring.Node{{ID: "a", Weight: MinWeight / 2}}, Config{}, ring.ErrInvalidWeight, `of node "a": got 1.164`},
-		{"hash function", ring.Nodes("a"), Config{Hasher: ring.Hasher{Function: 9}}, ring.ErrInvalidConfig, "HashFunction(9)"},
-	} {
-		r, err := New(c.nodes, c.cfg)
-		var input *ring.InputError
-		if r != nil || !errors.As(err, &input) || !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%s: got %v, %v; want nothing and an error %q that says %q", c.name, r, err, c.want, c.says)
-		}
+func TestMemoryBytes(t *testing.T) {
+	if got := mustNew(t, numbered(3), Config{}).MemoryBytes(); got != 3*12+24 {
+		t.Errorf("got %d bytes, want %d", got, 3*12+24)
 	}
+}
+
+func TestErrors(t *testing.T) {
+	kind.Refuses(t, "no nodes", nil, Config{}, ring.ErrNoNodes, "at least one")
+	kind.Refuses(t, "twice", ring.Nodes("a", "a"), Config{}, ring.ErrDuplicateID, `"a"`)
+	kind.Refuses(t, "not a number", []ring.Node{{ID: "a", Weight: math.NaN()}}, Config{}, ring.ErrInvalidWeight, "NaN")
+	kind.Refuses(t, "too light", []ring.Node{{ID: "a", Weight: MinWeight / 2}}, Config{}, ring.ErrInvalidWeight, `of node "a": got 1.164`)
+	kind.Refuses(t, "hash function", ring.Nodes("a"), Config{Hasher: ring.Hasher{Function: 9}}, ring.ErrInvalidConfig, "HashFunction(9)")
 	extreme := mustNew(t, []ring.Node{{ID: "a", Weight: MinWeight}, {ID: "b", Weight: ring.MaxWeight}}, Config{})
 	if got := extreme.groups; len(got) != 2 || got[0].weight != 1 || got[1].weight != 1<<52 {
 		t.Errorf("extreme weights: got %+v", got)
-	}
-	if p, err := extreme.Update(nil); p != nil || !errors.Is(err, ring.ErrNoNodes) {
-		t.Errorf("Update(nil): got %v, %v", p, err)
-	}
-}
-
-func TestNodesAreCopied(t *testing.T) {
-	nodes := numbered(3)
-	r := mustNew(t, nodes, Config{})
-	nodes[0].ID = "changed"
-	r.Nodes()[1].ID = "changed"
-	if got := r.Nodes(); !slices.Equal(got, numbered(3)) || r.MemoryBytes() != 3*12+24 {
-		t.Errorf("got %v, %d bytes", got, r.MemoryBytes())
-	}
-}
-
-func TestZeroRendezvous(t *testing.T) {
-	var r Rendezvous
-	if r.Owner("x") != (ring.Node{}) || r.OwnerIndex("x") != -1 || r.OwnerOfHash(5) != -1 || len(r.Nodes()) != 0 {
-		t.Error("the zero Rendezvous owns something")
-	}
-}
-
-func TestNoAllocations(t *testing.T) {
-	weighted := []ring.Node{{ID: "a", Weight: 1}, {ID: "b", Weight: 2}, {ID: "c", Weight: 2}}
-	for _, hasher := range []ring.Hasher{{}, {Seed: 1, HashTags: true}, {Function: ring.Murmur3}} {
-		for _, nodes := range [][]ring.Node{numbered(10), weighted} {
-			r := mustNew(t, nodes, Config{Hasher: hasher})
-			if n := testing.AllocsPerRun(100, func() { _ = r.Owner("{user:1}:profile") }); n != 0 {
-				t.Errorf("%v allocations a lookup", n)
-			}
-		}
 	}
 }
 
@@ -363,18 +278,9 @@ func FuzzNew(f *testing.F) {
 	f.Add("", math.NaN(), uint8(200), "")
 	f.Add("a,b", 1e-300, uint8(1), "{x}y")
 	f.Fuzz(func(t *testing.T, ids string, weight float64, function uint8, key string) {
-		nodes := ring.Nodes(strings.Split(ids, ",")...)
-		for i := range nodes {
-			if i%2 == 1 {
-				nodes[i].Weight = weight
-			}
-		}
-		cfg := Config{Hasher: ring.Hasher{Function: ring.HashFunction(function)}}
-		r, err := New(nodes, cfg)
-		if err != nil {
-			if input := (*ring.InputError)(nil); r != nil || !errors.As(err, &input) {
-				t.Fatalf("got %v and an error of type %T", r, err)
-			}
+		nodes, cfg := placementtest.Listed(ids, weight), Config{Hasher: ring.Hasher{Function: ring.HashFunction(function)}}
+		r, built := kind.Try(t, nodes, cfg, key)
+		if !built {
 			return
 		}
 		if got, want := r.Owner(key), oracle(nodes, cfg.Hasher.Sum(key), cfg); got != want {
@@ -384,22 +290,13 @@ func FuzzNew(f *testing.F) {
 }
 
 func BenchmarkOwner(b *testing.B) {
-	keys := make([]string, 1024)
-	for i := range keys {
-		keys[i] = fmt.Sprintf("user:%08d:profile", i)
-	}
 	for _, n := range []int{10, 100, 1000} {
 		for _, weights := range []int{1, 4} {
 			nodes := numbered(n)
 			for i := range nodes {
 				nodes[i].Weight = float64(1 + i%weights)
 			}
-			r := mustNew(b, nodes, Config{})
-			b.Run(fmt.Sprintf("nodes=%d/weights=%d", n, weights), func(b *testing.B) {
-				for i := 0; b.Loop(); i++ {
-					r.OwnerIndex(keys[i%len(keys)])
-				}
-			})
+			placementtest.Lookups(b, fmt.Sprintf("nodes=%d/weights=%d", n, weights), mustNew(b, nodes, Config{}))
 		}
 	}
 }

@@ -11,22 +11,21 @@ import (
 // reads them: a cell that begins with a quotation mark ends with one, holds it
 // doubled, and may hold commas and line ends; elsewhere there is none.
 //
-// encoding/csv itself takes three times as long for records without quotation
-// marks, which most are.
+// A record without quotation marks, as most are, is cut where it lies;
+// encoding/csv would copy it twice.
 func (r *Reader) split(record []byte) error {
 	if bytes.IndexByte(record, '"') >= 0 {
 		return r.splitQuoted(record)
 	}
-	r.cells = r.cells[:0]
-	for {
-		i := bytes.IndexByte(record, ',')
-		if i < 0 {
-			r.cells = append(r.cells, record)
-			return nil
+	cells, from := r.cells[:0], 0
+	for i, c := range record { // cells are too short for a search by vectors
+		if c == ',' {
+			cells = append(cells, record[from:i])
+			from = i + 1
 		}
-		r.cells = append(r.cells, record[:i])
-		record = record[i+1:]
 	}
+	r.cells = append(cells, record[from:])
+	return nil
 }
 
 // errOpen: the record goes on in the next line.
