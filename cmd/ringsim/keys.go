@@ -24,13 +24,13 @@ func readKeys(cmd *cobra.Command, source string, seed uint64) ([]string, error) 
 		return simulations.UniformKeys(count, seed), nil
 	}
 	// A list of keys is not guessed at: a key may look like anything.
-	reader, err := openTrace(source, trace.Config{Format: trace.Keys})
+	ctx := cmd.Context()
+	reader, err := openTrace(ctx, source, trace.Config{Format: trace.Keys})
 	if err != nil {
 		return nil, usage(err, "keys")
 	}
 	defer reader.Close()
 	// Ctrl-C ends a read that waits for a pipe.
-	ctx := cmd.Context()
 	defer context.AfterFunc(ctx, func() { reader.Close() })()
 	progress := cli.NewProgress(cmd.ErrOrStderr(), "reading keys")
 	defer progress.Close()
@@ -58,11 +58,11 @@ func readKeys(cmd *cobra.Command, source string, seed uint64) ([]string, error) 
 	}
 }
 
-func openTrace(source string, cfg trace.Config) (*trace.Reader, error) {
+func openTrace(ctx context.Context, source string, cfg trace.Config) (*trace.Reader, error) {
 	if source == trace.BundledName {
 		return trace.Bundled(cfg)
 	}
-	return trace.Open(source, cfg)
+	return trace.OpenContext(ctx, source, cfg)
 }
 
 // traceUsage restates an error about a trace file: flag, file, line, column.

@@ -38,7 +38,7 @@ func (f *traceFlags) open(ctx context.Context) (reader *trace.Reader, stop func(
 	if cfg.Columns, err = trace.ParseColumns(f.columns); err != nil {
 		return nil, nil, usage(err, "trace")
 	}
-	if reader, err = openTrace(f.file, cfg); err != nil {
+	if reader, err = openTrace(ctx, f.file, cfg); err != nil {
 		return nil, nil, usage(err, "trace")
 	}
 	forget := context.AfterFunc(ctx, func() { reader.Close() })
