@@ -29,7 +29,7 @@ import (
 // of the second kind, and the others hold one position.
 //
 // A table of bare owners would have smaller entries, but needs 16 of them a
-// token to answer most lookups, where this needs two to four.
+// token to answer most lookups, where this needs about two.
 type index struct {
 	entries   []uint32
 	shift     uint8 // from a hash to its entry
@@ -43,12 +43,12 @@ const (
 )
 
 // indexBits is the number of top bits that the index uses for that many tokens:
-// 4 to 8 entries a token while the table stays within 32 KiB, and 2 to 4
-// beyond, where a larger table costs more in cache misses than it saves in
-// searches; at most 2^24 entries (64 MiB).
+// 4 to 8 entries a token while the table stays within 32 KiB, and 1.5 to 3
+// beyond, where a larger table costs more in cache misses, and in time to build,
+// than it saves in searches; at most 2^24 entries (64 MiB).
 func indexBits(tokens int) int {
-	b := bits.Len(uint(tokens - 1))
-	return min(max(b+1, min(b+2, 13)), 24)
+	small := min(bits.Len(uint(tokens-1))+2, 13)
+	return min(max(small, bits.Len(uint(tokens+tokens/2-1))), 24)
 }
 
 func newIndex(tokens []uint64, owners []uint32, nodes int) index {

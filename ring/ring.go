@@ -51,7 +51,7 @@ type Ring struct {
 // a Config value out of range.
 //
 // It takes time and memory in proportion to the number of tokens: about 0.1 µs
-// and 28 to 45 bytes each.
+// and 18 to 24 bytes each, in a small ring up to 44.
 func New(nodes []Node, cfg Config) (*Ring, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
