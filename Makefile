@@ -28,19 +28,21 @@ demo: go ## Run ringsim on the bundled trace: what one more node costs, modulo a
 	@go run ./cmd/ringsim
 
 .PHONY: test
-test: check ## Check and test everything (gofmt, vet, staticcheck, tests with -race)
+test: check servers ## Check and test everything (what check does, and all tests with -race)
 	@race="$$(internal/tools/race.sh)"; \
+	export RINGWAY_REQUIRE_SERVERS=1; \
 	for m in $(OTHER_MODULES) .; do \
 		echo "== go test $$race ./... in $$m"; \
 		go -C $$m test $$race ./...; \
 	done
 
 .PHONY: check
-check: tools ## Check the code without running it (gofmt, vet, staticcheck)
+check: tools ## Check the code without running it (gofmt, go.mod, vet, staticcheck)
 	@echo "== gofmt"
 	@out="$$("$$(go env GOROOT)/bin/gofmt" -l .)"; [ -z "$$out" ] || { printf 'not formatted by gofmt:\n%s\n' "$$out" >&2; exit 1; }
 	@for m in . $(OTHER_MODULES); do \
-		echo "== go vet and staticcheck in $$m"; \
+		echo "== go mod tidy, go vet and staticcheck in $$m"; \
+		go -C $$m mod tidy -diff; \
 		go -C $$m vet ./...; \
 		(cd $$m && "$(CURDIR)/.bin/staticcheck" ./...); \
 	done
@@ -66,6 +68,12 @@ bench: go ## Print lookup and build times as ratios to modulo and to peers (some
 .PHONY: go
 go:
 	@command -v go >/dev/null || { echo "make: Go 1.26 or later is needed: https://go.dev/dl" >&2; exit 1; }
+
+# Tests run against real servers: redis-server and memcached are installed if
+# they are missing.
+.PHONY: servers
+servers:
+	@internal/tools/servers.sh
 
 # The versions are pinned in internal/tools/go.mod. The build is cached: a
 # second one takes no time.

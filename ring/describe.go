@@ -3,6 +3,7 @@ package ring
 import (
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -43,9 +44,10 @@ func bar(ofFair float64) string {
 	return strings.Repeat("#", left) + strings.Repeat(" ", 8-left) + "|" + strings.Repeat("#", right)
 }
 
-// printable keeps control characters of a name out of a terminal.
+// printable quotes a name that could do more to a terminal than show itself:
+// one that is not valid UTF-8 of printable characters.
 func printable(s string) string {
-	if strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c == 0x7f || c == utf8.RuneError }) {
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(c rune) bool { return !unicode.IsPrint(c) }) {
 		return fmt.Sprintf("%q", s)
 	}
 	return s

@@ -54,7 +54,7 @@ func (m Movement) continuedBy(n Movement) bool {
 // that in another ring, correctly rounded. It makes *Ring a HashPlacement.
 func (r *Ring) Moved(to Placement) (float64, error) {
 	other, isRing := to.(*Ring)
-	if !isRing {
+	if !isRing || other == nil {
 		return 0, fmt.Errorf("ring: %w: a ring and a %T", ErrNotComparable, to)
 	}
 	var high, low uint64 // 128 bits: the whole space is 2^64
@@ -71,7 +71,7 @@ func (r *Ring) Moved(to Placement) (float64, error) {
 // eachMovement calls yield for the stretches between neighbouring tokens of
 // either ring whose owners differ, in ascending order.
 func eachMovement(from, to *Ring, yield func(g Range, old, new uint32)) error {
-	if len(from.nodes) == 0 || len(to.nodes) == 0 {
+	if from == nil || to == nil || len(from.nodes) == 0 || len(to.nodes) == 0 {
 		return fmt.Errorf("ring: %w: one of them is empty", ErrNotComparable)
 	}
 	if !from.cfg.Hasher.Equal(to.cfg.Hasher) {

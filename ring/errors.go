@@ -8,6 +8,7 @@ import (
 // What can be wrong with an input. An *InputError wraps one of these: test with
 // errors.Is.
 var (
+	ErrTooManyNodes  = errors.New("number of nodes beyond the limit")
 	ErrNoNodes       = errors.New("number of nodes")
 	ErrInvalidID     = errors.New("node ID")
 	ErrDuplicateID   = errors.New("node ID given twice")

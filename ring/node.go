@@ -80,10 +80,10 @@ func (n Node) validate() error {
 // tokenCount is the number of tokens of a node of that weight. It depends on
 // nothing else: a count normalised by the fleet's total weight would move keys
 // between nodes that stay.
-func tokenCount(virtualNodes int, weight float64) int {
+func tokenCount(virtualNodes int, weight float64) int64 {
 	// One multiplication, then a rounding: there is no sum that a compiler
 	// could fuse, so every architecture gives the same count.
-	return int(math.Round(float64(virtualNodes) * weight))
+	return int64(math.Round(float64(virtualNodes) * weight))
 }
 
 // SortedByID returns a copy of the nodes in the order of their IDs, in which most

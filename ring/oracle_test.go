@@ -218,16 +218,18 @@ func TestSuccessorsAndReplicasMatchOracle(t *testing.T) {
 
 // TestReplicasManyNodes passes the number of nodes that fit on the stack.
 func TestReplicasManyNodes(t *testing.T) {
-	nodes := make([]Node, 5000)
-	for i := range nodes {
-		nodes[i] = Node{ID: fmt.Sprint("node", i), Weight: 1, Zone: fmt.Sprint("zone", i%4500)}
-	}
-	cfg := Config{VirtualNodes: 2}
-	r, o := mustNew(t, nodes, cfg), newOracle(nodes, cfg)
-	if got, want := r.Replicas(nil, "key", 4800), o.replicas(r.Hash("key"), 4800); !slices.Equal(got, want) {
-		t.Error("replicas differ from the oracle's")
-	}
-	if got, want := r.Successors(nil, "key", 5000), o.clockwise(r.Hash("key"))[1:]; !slices.Equal(got, want) {
-		t.Error("successors differ from the oracle's")
+	for _, count := range []int{64 * 64, 64*64 + 1, 5000} {
+		nodes := make([]Node, count)
+		for i := range nodes {
+			nodes[i] = Node{ID: fmt.Sprint("node", i), Weight: 1, Zone: fmt.Sprint("zone", i%(count-500))}
+		}
+		cfg := Config{VirtualNodes: 2}
+		r, o := mustNew(t, nodes, cfg), newOracle(nodes, cfg)
+		if got, want := r.Replicas(nil, "key", count-200), o.replicas(r.Hash("key"), count-200); !slices.Equal(got, want) {
+			t.Errorf("%d nodes: replicas differ from the oracle's", count)
+		}
+		if got, want := r.Successors(nil, "key", count), o.clockwise(r.Hash("key"))[1:]; !slices.Equal(got, want) {
+			t.Errorf("%d nodes: successors differ from the oracle's", count)
+		}
 	}
 }

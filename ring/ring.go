@@ -83,14 +83,14 @@ func (c Config) withDefaults() (Config, error) {
 // checkTokenCounts makes sure that each node has a token and that all together
 // stay within MaxTokens, before anything is allocated.
 func checkTokenCounts(nodes []Node, virtualNodes int) error {
-	total := 0
+	total := int64(0)
 	for _, n := range nodes {
 		count := tokenCount(virtualNodes, n.Weight)
 		if count == 0 {
 			return &InputError{Err: ErrInvalidWeight, Node: n.ID, Value: n.Weight,
 				Want: "at least " + strconv.FormatFloat(0.5/float64(virtualNodes), 'g', 3, 64) + " to have a token"}
 		}
-		if total < math.MaxInt-count {
+		if total < math.MaxInt64-count { // at 2^44 a node it takes half a million of them
 			total += count
 		}
 	}
@@ -102,7 +102,7 @@ func checkTokenCounts(nodes []Node, virtualNodes int) error {
 
 // generate returns the tokens of the nodes at these positions, in ring order.
 func (r *Ring) generate(positions []uint32) (tokens []uint64, owners []uint32) {
-	total := 0
+	total := int64(0)
 	for _, p := range positions {
 		total += tokenCount(r.cfg.VirtualNodes, r.nodes[p].Weight)
 	}
@@ -117,8 +117,8 @@ func (r *Ring) generate(positions []uint32) (tokens []uint64, owners []uint32) {
 		label = append(append(label[:0], byte(len(id))), id...)
 		label = append(label, 0, 0, 0, 0)
 		number := label[1+len(id):]
-		for i := range tokenCount(r.cfg.VirtualNodes, r.nodes[p].Weight) {
-			binary.BigEndian.PutUint32(number, uint32(i))
+		for i := range uint32(tokenCount(r.cfg.VirtualNodes, r.nodes[p].Weight)) {
+			binary.BigEndian.PutUint32(number, i)
 			tokens = append(tokens, r.cfg.Hasher.SumLabel(asString(label)))
 			owners = append(owners, p)
 		}
@@ -201,8 +201,8 @@ func (r *Ring) Share(id string) float64 {
 // the caller's.
 func (r *Ring) Shares() []float64 {
 	shares := make([]float64, len(r.nodes))
-	if len(r.nodes) == 1 {
-		shares[0] = 1 // 2^64 does not fit the counters below
+	if last := len(r.tokens) - 1; last >= 0 && (len(r.nodes) == 1 || r.tokens[0] == r.tokens[last]) {
+		shares[r.owners[0]] = 1 // 2^64 does not fit the counters below
 		return shares
 	}
 	widths := make([]uint64, len(r.nodes))

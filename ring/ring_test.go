@@ -29,6 +29,7 @@ func TestNewErrors(t *testing.T) {
 		{"weight too small", []Node{{ID: "a", Weight: 0.001}}, Config{}, ErrInvalidWeight, `ring: weight of node "a": got 0.001, want at least 0.00313 to have a token`},
 		{"zone", []Node{{ID: "a", Weight: 1, Zone: long}}, Config{}, ErrInvalidZone, `ring: zone of node "a": got "` + long[:64] + `"… (256 bytes), want at most 255 bytes`},
 		{"tokens", Nodes("a", "b"), Config{VirtualNodes: 1<<23 + 1}, ErrTooManyTokens, "ring: number of tokens: got 16777218, want at most 16777216 (virtual nodes × sum of weights)"},
+		{"tokens beyond 32 bits", []Node{{ID: "a", Weight: 1 << 20}}, Config{VirtualNodes: 1 << 24}, ErrTooManyTokens, "ring: number of tokens: got 17592186044416, want at most 16777216 (virtual nodes × sum of weights)"},
 		{"virtual nodes", Nodes("a"), Config{VirtualNodes: -1}, ErrInvalidConfig, "ring: config VirtualNodes: got -1, want 1 to 16777216, or 0 for 160"},
 		{"virtual nodes huge", Nodes("a"), Config{VirtualNodes: 1<<24 + 1}, ErrInvalidConfig, "ring: config VirtualNodes: got 16777217, want 1 to 16777216, or 0 for 160"},
 		{"hash", Nodes("a"), Config{Hasher: Hasher{Function: 9}}, ErrInvalidConfig, "ring: config Hasher.Function: got HashFunction(9), want XXHash64 or Murmur3"},

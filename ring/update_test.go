@@ -198,6 +198,15 @@ func TestDiffNotComparable(t *testing.T) {
 	if _, err := Diff(new(Ring), r); !errors.Is(err, ErrNotComparable) {
 		t.Errorf("the zero Ring: got %v", err)
 	}
+	for what, diff := range map[string]func() error{
+		"from nil": func() error { _, err := Diff(nil, r); return err },
+		"to nil":   func() error { _, err := Diff(r, nil); return err },
+		"moved":    func() error { _, err := r.Moved((*Ring)(nil)); return err },
+	} {
+		if err := diff(); !errors.Is(err, ErrNotComparable) {
+			t.Errorf("%s: got %v", what, err)
+		}
+	}
 	if _, err := r.Moved(other{}); !errors.Is(err, ErrNotComparable) {
 		t.Errorf("another placement: got %v", err)
 	}
@@ -272,6 +281,10 @@ func TestShareIsExact(t *testing.T) {
 	r := mustNew(t, Nodes("a", "b"), cfg)
 	if r.Share("a") != 0.75 || r.Share("b") != 0.25 || r.Share("c") != 0 {
 		t.Errorf("shares: a %v, b %v, c %v; want 0.75, 0.25, 0", r.Share("a"), r.Share("b"), r.Share("c"))
+	}
+	tokens["c"], tokens["d"] = 5, 5
+	if r := mustNew(t, Nodes("c", "d"), cfg); r.Share("c") != 1 || r.Share("d") != 0 {
+		t.Errorf("shares where all tokens are one: c %v, d %v; want 1, 0", r.Share("c"), r.Share("d"))
 	}
 	one := mustNew(t, Nodes("a"), cfg)
 	if one.Share("a") != 1 {

@@ -245,7 +245,7 @@ func TestTLS(t *testing.T) {
 			if got, err := plain.ask(context.Background(), tt.command+"\r\n"); strings.HasPrefix(got, tt.want) {
 				t.Errorf("without TLS: %q, %v", got, err)
 			}
-			if s.TLS() == s.TLS() {
+			if first, second := s.TLS(), s.TLS(); first == second {
 				t.Error("callers share one configuration")
 			}
 		})

@@ -31,7 +31,7 @@ type Config struct {
 	// Slots is the number of slots, a power of two from MinSlots to MaxSlots;
 	// 0 means DefaultSlots. It is fixed for the life of a fleet: choose 1000 a
 	// node at the largest size, and at least 100. Two bytes each are read by
-	// lookups, another 12 are kept for changes.
+	// lookups, another two are kept for changes.
 	Slots int
 
 	// Epsilon is how far above its fair share a node may be loaded, as a
@@ -49,14 +49,14 @@ type Balanced struct {
 
 	cfg   Config
 	nodes []ring.Node // by ID
-	first []wish      // of each slot: its best node, whatever the capacities
+	first []uint16    // of each slot: its best node, whatever the capacities
 }
 
 // New returns the placement of these nodes, in whatever order they are given.
 // It copies what it needs. Bad input is reported as a *ring.InputError.
 //
 // It takes time in proportion to slots × nodes: at 2^16 slots and 100 nodes some
-// 20 ms where all weights are equal.
+// 15 ms where all weights are equal, and 30 to 45 ms where they differ.
 func New(nodes []ring.Node, cfg Config) (*Balanced, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -67,9 +67,9 @@ func New(nodes []ring.Node, cfg Config) (*Balanced, error) {
 	}
 	b := newBalanced(nodes, cfg)
 	m := newMarket(b.nodes, cfg)
-	b.first = make([]wish, cfg.Slots)
+	b.first = make([]uint16, cfg.Slots)
 	for slot := range b.first {
-		b.first[slot] = m.best(uint32(slot))
+		b.first[slot] = uint16(m.best(uint32(slot)).node)
 	}
 	b.table = m.assign(b.first)
 	return b, nil
@@ -98,7 +98,7 @@ func (c Config) withDefaults() (Config, error) {
 
 func validate(nodes []ring.Node, cfg Config) error {
 	if limit := min(cfg.Slots, MaxNodes); len(nodes) > limit {
-		return &ring.InputError{Err: ring.ErrNoNodes, Value: len(nodes), Want: fmt.Sprintf("at most %d with %d slots", limit, cfg.Slots)}
+		return &ring.InputError{Err: ring.ErrTooManyNodes, Value: len(nodes), Want: fmt.Sprintf("at most %d with %d slots", limit, cfg.Slots)}
 	}
 	return ring.ValidateNodes(nodes)
 }
@@ -137,8 +137,9 @@ func (b *Balanced) Nodes() []ring.Node { return slices.Clone(b.nodes) }
 // Config returns the configuration with defaults filled in, the seed included.
 func (b *Balanced) Config() Config { return b.cfg }
 
-// MemoryBytes returns the size of the table that lookups read, in bytes.
-func (b *Balanced) MemoryBytes() int { return 2 * len(b.table) }
+// MemoryBytes returns the size of the tables in bytes: the one that lookups read,
+// and one of the same size that changes start from.
+func (b *Balanced) MemoryBytes() int { return 2*len(b.table) + 2*len(b.first) }
 
 // Shares returns the exact fraction of the hash space that each node owns, in
 // the order of Nodes. The slice is the caller's.
@@ -155,7 +156,7 @@ func (b *Balanced) Shares() []float64 {
 // it fails with ring.ErrNotComparable.
 func (b *Balanced) Moved(to ring.Placement) (float64, error) {
 	other, isBalanced := to.(*Balanced)
-	if !isBalanced {
+	if !isBalanced || other == nil {
 		return 0, fmt.Errorf("balanced: %w: a balanced placement and a %T", ring.ErrNotComparable, to)
 	}
 	if len(b.table) != len(other.table) || len(b.table) == 0 || !b.cfg.Hasher.Equal(other.cfg.Hasher) {

@@ -88,9 +88,9 @@ func TestErrors(t *testing.T) {
 	kind.Refuses(t, "no nodes", nil, Config{}, ring.ErrNoNodes, "ring: number of nodes: got 0, want at least one")
 	kind.Refuses(t, "weight", []ring.Node{{ID: "a"}}, Config{}, ring.ErrInvalidWeight, `ring: weight of node "a": got 0, want above 0, at most 1048576`)
 	kind.Refuses(t, "slots", ring.Nodes("a"), Config{Slots: 1000}, ring.ErrInvalidConfig, "ring: config Slots: got 1000, want a power of two from 64 to 4194304, or 0 for 65536")
-	kind.Refuses(t, "negative slots", ring.Nodes("a"), Config{Slots: math.MinInt}, ring.ErrInvalidConfig, "ring: config Slots: got -9223372036854775808, want a power of two from 64 to 4194304, or 0 for 65536")
+	kind.Refuses(t, "negative slots", ring.Nodes("a"), Config{Slots: math.MinInt32}, ring.ErrInvalidConfig, "ring: config Slots: got -2147483648, want a power of two from 64 to 4194304, or 0 for 65536")
 	kind.Refuses(t, "epsilon", ring.Nodes("a"), Config{Epsilon: math.NaN()}, ring.ErrInvalidConfig, "ring: config Epsilon: got NaN, want 0.0001 to 1, or 0 for 0.01")
-	kind.Refuses(t, "too many nodes", fleet(65), Config{Slots: 64}, ring.ErrNoNodes, "ring: number of nodes: got 65, want at most 64 with 64 slots")
+	kind.Refuses(t, "too many nodes", fleet(65), Config{Slots: 64}, ring.ErrTooManyNodes, "ring: number of nodes beyond the limit: got 65, want at most 64 with 64 slots")
 	kind.Refuses(t, "hasher", ring.Nodes("a"), Config{Hasher: ring.Hasher{Function: 7}}, ring.ErrInvalidConfig, "ring: config Hasher.Function: got HashFunction(7), want XXHash64 or Murmur3")
 	b := mustNew(t, ring.Nodes("a", "b"), Config{Slots: 64})
 	if _, err := b.Without("c"); !errors.Is(err, ring.ErrUnknownID) {

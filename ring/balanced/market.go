@@ -18,8 +18,9 @@ type wish struct {
 type market struct {
 	seeds    []uint64 // of each node, a hash of its ID
 	weights  []float64
-	equal    bool  // all weights are
-	capacity []int // slots that each node accepts
+	bounds   []bound // of costs, by weight
+	equal    bool    // all weights are
+	capacity []int   // slots that each node accepts
 }
 
 func newMarket(nodes []ring.Node, cfg Config) *market {
@@ -31,6 +32,7 @@ func newMarket(nodes []ring.Node, cfg Config) *market {
 	for _, n := range nodes {
 		m.seeds = append(m.seeds, cfg.Hasher.SumLabel(n.ID))
 		m.weights = append(m.weights, n.Weight)
+		m.bounds = append(m.bounds, boundOf(n.Weight))
 		m.equal = m.equal && n.Weight == nodes[0].Weight
 		fair := float64(float64(cfg.Slots) * (n.Weight / total))
 		m.capacity = append(m.capacity, int(math.Ceil(fair*(1+cfg.Epsilon))))
@@ -72,10 +74,12 @@ func (m *market) best(slot uint32) wish {
 	}
 	best := wish{draw(m.seeds[0], slot), 0}
 	bestCost := m.cost(best)
-	for node := 1; node < len(m.seeds); node++ {
-		next := wish{draw(m.seeds[node], slot), uint32(node)}
-		nextCost := m.cost(next)
-		if nextCost < bestCost || nextCost == bestCost && m.better(next, best) {
+	for node, seed := range m.seeds[1:] {
+		next := wish{draw(seed, slot), uint32(node + 1)}
+		if m.leastCost(next) > bestCost {
+			continue
+		}
+		if nextCost := m.cost(next); nextCost < bestCost || nextCost == bestCost && m.better(next, best) {
 			best, bestCost = next, nextCost
 		}
 	}
@@ -92,13 +96,39 @@ func (m *market) bestDraw(slot uint32) wish {
 	return best
 }
 
+// leastCost returns a bound that no cost of the wish is below, without a
+// logarithm: -ln(u) is at least 1-u. Near u = 1, where the winners are, the two
+// are close, so that of 100 nodes some ten need the logarithm. What is passed
+// over by this bound is worse for certain; rounding can only let more through.
+func (m *market) leastCost(w wish) float64 {
+	// Half the draw, as an int64: converting a uint64 branches on its top bit,
+	// which is one or the other at random.
+	b := m.bounds[w.node]
+	return float64(int64(^w.draw>>1))*b.slope - b.slack
+}
+
+// bound turns half of 1-u, in units of 2^-64, into a least cost.
+type bound struct{ slope, slack float64 }
+
+func boundOf(weight float64) bound {
+	const (
+		unit  = fixedlog.One * math.Log2E / (1 << 63) // of half a draw, in units of NegLog2
+		wrong = fixedlog.One >> 28                    // twice that of NegLog2
+	)
+	return bound{slope: unit / weight * (1 - 1e-9), slack: wrong / weight}
+}
+
 // after returns the slot's best wish among those that it likes less than w.
 func (m *market) after(slot uint32, w wish) wish {
-	best, found := wish{}, false
+	best, bestCost, found := wish{}, math.Inf(1), false
 	for node, seed := range m.seeds {
 		next := wish{draw(seed, slot), uint32(node)}
-		if m.better(w, next) && (!found || m.better(next, best)) {
+		if m.leastCost(next) > bestCost || !m.better(w, next) {
+			continue
+		}
+		if !found || m.better(next, best) {
 			best, found = next, true
+			bestCost = m.cost(best)
 		}
 	}
 	if !found {
@@ -110,9 +140,10 @@ func (m *market) after(slot uint32, w wish) wish {
 // assign runs deferred acceptance from the slots' first wishes: each slot asks;
 // a node that is full keeps the better ones and turns one away, which asks the
 // next node of its liking. The order of asking does not change the outcome.
-func (m *market) assign(first []wish) []uint16 {
+func (m *market) assign(first []uint16) []uint16 {
 	nodes := make([]held, len(m.seeds))
-	for slot, w := range first {
+	for slot, node := range first {
+		w := wish{draw(m.seeds[node], uint32(slot)), uint32(node)}
 		for turned := (request{w.draw, uint32(slot)}); ; {
 			var full bool
 			if turned, full = nodes[w.node].accept(turned, m.capacity[w.node]); !full {

@@ -128,3 +128,21 @@ func TestUpdateEqualsNew(t *testing.T) {
 		}
 	})
 }
+
+// TestLeastCost: the bound by which wishes are passed over is never above their
+// cost, and near it for the draws that win.
+func TestLeastCost(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		weight := rapid.Float64Range(1e-3, ring.MaxWeight).Draw(t, "weight")
+		m := &market{weights: []float64{weight}, bounds: []bound{boundOf(weight)}}
+		d := rapid.Uint64().Draw(t, "draw")
+		for _, w := range []wish{{d, 0}, {^(d >> rapid.IntRange(0, 63).Draw(t, "zeros")), 0}, {0, 0}, {^uint64(0), 0}} {
+			if least, cost := m.leastCost(w), m.cost(w); least > cost {
+				t.Fatalf("draw %#x, weight %v: bound %v above the cost %v", w.draw, weight, least, cost)
+			}
+		}
+		if winner := (wish{^uint64(0) - d>>7, 0}); m.leastCost(winner) < 0.99*m.cost(winner)-2*m.bounds[0].slack {
+			t.Fatalf("draw %#x: bound %v far below the cost %v", winner.draw, m.leastCost(winner), m.cost(winner))
+		}
+	})
+}

@@ -89,21 +89,21 @@ func (b *Balanced) replace(nodes []ring.Node) (*Balanced, error) {
 		fresh = append(fresh, uint32(i))
 	}
 	m := newMarket(next.nodes, cfg)
-	next.first = make([]wish, len(b.first))
-	for slot, w := range b.first {
-		next.first[slot] = m.renew(uint32(slot), wish{w.draw, 0}, kept[w.node], fresh)
+	next.first = make([]uint16, len(b.first))
+	for slot, node := range b.first {
+		next.first[slot] = uint16(m.renew(uint32(slot), kept[node], fresh).node)
 	}
 	next.table = m.assign(next.first)
 	return next, nil
 }
 
-// renew returns the slot's first wish, given the one it had, where that node
+// renew returns the slot's first wish, given where the node of the one it had
 // stands now (-1: nowhere), and the nodes that it has not been compared with.
-func (m *market) renew(slot uint32, w wish, node int, fresh []uint32) wish {
+func (m *market) renew(slot uint32, node int, fresh []uint32) wish {
 	if node < 0 {
 		return m.best(slot)
 	}
-	w.node = uint32(node)
+	w := wish{draw(m.seeds[node], slot), uint32(node)}
 	for _, f := range fresh {
 		if next := (wish{draw(m.seeds[f], slot), f}); m.better(next, w) {
 			w = next

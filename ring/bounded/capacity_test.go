@@ -3,6 +3,7 @@ package bounded
 import (
 	"math"
 	"math/big"
+	"math/bits"
 	"math/rand/v2"
 	"testing"
 
@@ -13,10 +14,10 @@ import (
 // through, which no test could reach by counting.
 func TestFullAgainstBigNumbers(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	word := func(bits int) uint64 { return rng.Uint64() >> (64 - bits) >> rng.IntN(bits) }
+	word := func(size int) uint64 { return rng.Uint64() >> (64 - size) >> rng.IntN(size) }
 	for range 20_000 {
 		l := limits{num: []uint128{{word(36), word(63) + 1}}, den: uint128{word(40), word(63) + 1}}
-		n, load := int(word(63)), int(word(63))
+		n, load := int(word(bits.UintSize-1)), int(word(bits.UintSize-1))
 		if near := l.capacity(0, n); near < math.MaxInt && rng.IntN(2) == 0 {
 			load = max(0, near+rng.IntN(3)-1)
 		}
