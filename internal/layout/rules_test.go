@@ -27,6 +27,10 @@ type rule struct {
 	// on os, os on time and sync.
 	direct []string
 
+	// only are packages from outside that a single package of the folder may
+	// depend on, with all below them, and the others must not.
+	only map[string]string
+
 	// except are single packages that may import what direct forbids.
 	except map[string][]string
 }
@@ -44,8 +48,15 @@ var rules = map[string]rule{
 		// The one placement with a state: it counts the requests in flight.
 		except: map[string][]string{"ring/bounded": {"sync"}},
 	},
-	"membership":  {ours: []string{"ring", "internal"}},
-	"router":      {ours: []string{"ring", "membership", "internal"}},
+	"membership": {ours: []string{"ring", "internal"}},
+	// Who wants a client need not take a metrics or tracing library with it.
+	"router": {
+		ours: []string{"ring", "membership", "internal"},
+		only: map[string]string{
+			"github.com/prometheus": "router/metrics",
+			"go.opentelemetry.io":   "router/tracing",
+		},
+	},
 	"rebalance":   {ours: []string{"ring", "membership", "router", "internal"}},
 	"cache":       {ours: []string{"ring", "membership", "router", "internal"}},
 	"simulations": {ours: []string{"ring", "membership", "internal"}, direct: []string{"net", "net/http"}},
@@ -86,6 +97,9 @@ func violations(packages []goPackage) []string {
 			if why := r.forbids(folder, dep); why != "" {
 				found = append(found, fmt.Sprintf("%s depends on %s: %s", p.ImportPath, dep, why))
 			}
+			if may := r.reserved(p.ImportPath, dep); may != "" {
+				found = append(found, fmt.Sprintf("%s depends on %s: only %s may", p.ImportPath, dep, may))
+			}
 			if isOurs(dep) && folderOf(dep) == "internal" {
 				found = append(found, r.forbidsDirect(folder, dep, imports[dep])...)
 			}
@@ -103,6 +117,17 @@ func (r rule) forbidsDirect(folder, importer string, imports []string) (found []
 		}
 	}
 	return found
+}
+
+// reserved returns the package that a dependency is reserved for, if that is
+// another one.
+func (r rule) reserved(importer, dep string) string {
+	for root, may := range r.only {
+		if under([]string{root}, dep) && importer != module+"/"+may {
+			return may
+		}
+	}
+	return ""
 }
 
 func (r rule) forbids(folder, dep string) (why string) {

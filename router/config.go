@@ -1,0 +1,140 @@
+package router
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/ringway/ringway/membership"
+	"github.com/ringway/ringway/router/command"
+)
+
+// Config is what a router needs to know. Only Source is required; the zero value
+// of everything else is a safe default.
+type Config struct {
+	// Source says who is in the fleet. It stays the caller's, to be closed after
+	// the router.
+	Source membership.Source
+
+	Placement PlacementConfig
+	Node      NodeConfig
+	Breaker   BreakerConfig
+	Failure   FailureConfig
+	Keys      KeyGuard
+	Memcached MemcachedConfig // what only NewMemcached needs
+
+	// Replication keeps copies of keys on further nodes; off by default.
+	Replication ReplicationConfig
+
+	// Tracer is told of each request to a node; package tracing has one for
+	// OpenTelemetry. nil: nobody is.
+	Tracer Tracer
+
+	// Commands makes further commands known, such as those of a module.
+	Commands []command.Definition
+
+	// NoAutoPipeline sends each command of NewRedis by itself. By default
+	// commands of concurrent callers for one node share a connection and a
+	// packet.
+	NoAutoPipeline bool
+
+	// DrainTimeout is how long the client of a node that left, or of a router
+	// that is closed, waits for requests in flight; 0 means 30 s.
+	DrainTimeout time.Duration
+
+	// OnNewNode is called with each node's client before its first request: the
+	// place for instrumentation by node. It must not call the router.
+	OnNewNode func(id string, client *redis.Client)
+
+	// OnError is told what a router cannot return to anybody: a view of the
+	// fleet that it cannot use, a source that failed. It may be called from
+	// several goroutines.
+	OnError func(error)
+}
+
+// NodeConfig says how to reach a node. Addresses come from the Source.
+type NodeConfig struct {
+	// Username and Password for every node; Credentials, where it is set, is
+	// asked instead for each new connection, so that they may differ by node and
+	// change. None of them is ever logged.
+	Username, Password string
+	Credentials        func(ctx context.Context, node string) (username, password string, err error)
+
+	DB  int         // Redis database
+	TLS *tls.Config // nil: no TLS. A ServerName is filled in where it has none
+
+	DialTimeout  time.Duration // 0 means 1 s
+	ReadTimeout  time.Duration // for a reply; 0 means 1 s
+	WriteTimeout time.Duration // 0 means ReadTimeout
+	PoolSize     int           // connections a node at most; 0 means 10 a CPU
+}
+
+// String prints the configuration for people, the password left out.
+func (c NodeConfig) String() string {
+	return fmt.Sprintf("{Username:%q Password:%s Credentials:%t DB:%d TLS:%t DialTimeout:%v ReadTimeout:%v WriteTimeout:%v PoolSize:%d}",
+		c.Username, hidden(c.Password), c.Credentials != nil, c.DB, c.TLS != nil, c.DialTimeout, c.ReadTimeout, c.WriteTimeout, c.PoolSize)
+}
+
+// GoString is String, for %#v.
+func (c NodeConfig) GoString() string { return c.String() }
+
+func hidden(secret string) string {
+	if secret == "" {
+		return "none"
+	}
+	return "hidden"
+}
+
+// KeyGuard refuses keys before anything is sent. The zero value lets everything
+// through that the server takes.
+type KeyGuard struct {
+	MaxLength int             // bytes; 0 means 512 MiB, what Redis takes
+	Allowed   func(byte) bool // nil: every byte
+}
+
+func (g KeyGuard) check(key string) error {
+	if g.MaxLength > 0 && len(key) > g.MaxLength {
+		return &KeyError{Key: key, Reason: fmt.Sprintf("%d bytes, want at most %d", len(key), g.MaxLength)}
+	}
+	if g.Allowed == nil {
+		return nil
+	}
+	for i := range len(key) {
+		if !g.Allowed(key[i]) {
+			return &KeyError{Key: key, Reason: fmt.Sprintf("byte %q at %d is not allowed", key[i], i)}
+		}
+	}
+	return nil
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Source == nil {
+		return c, errors.New("router: config Source: got nil, want a membership.Source")
+	}
+	if err := c.Failure.validate(); err != nil {
+		return c, err
+	}
+	if err := c.Replication.validate(c.Failure); err != nil {
+		return c, err
+	}
+	for name, d := range map[string]time.Duration{
+		"DrainTimeout": c.DrainTimeout, "Node.DialTimeout": c.Node.DialTimeout, "Node.ReadTimeout": c.Node.ReadTimeout,
+		"Node.WriteTimeout": c.Node.WriteTimeout, "Failure.GutterTTL": c.Failure.GutterTTL,
+	} {
+		if d < 0 {
+			return c, fmt.Errorf("router: config %s: got %v, want 0 or more", name, d)
+		}
+	}
+	c.DrainTimeout = orDefault(c.DrainTimeout, 30*time.Second)
+	c.Failure.GutterTTL = orDefault(c.Failure.GutterTTL, 10*time.Second)
+	c.Node.DialTimeout = orDefault(c.Node.DialTimeout, time.Second)
+	c.Node.ReadTimeout = orDefault(c.Node.ReadTimeout, time.Second)
+	c.Node.WriteTimeout = orDefault(c.Node.WriteTimeout, c.Node.ReadTimeout)
+	if c.OnError == nil {
+		c.OnError = func(error) {}
+	}
+	return c, nil
+}

@@ -1,0 +1,142 @@
+package router
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+var (
+	// ErrNoNodes: the fleet has no node of the router's kind. Nothing was sent.
+	ErrNoNodes = errors.New("router: the fleet has no nodes")
+
+	// ErrTooFewNodes: the fleet has fewer nodes than a write must reach, see
+	// ReplicationConfig. Nothing was sent.
+	ErrTooFewNodes = errors.New("router: too few nodes")
+
+	// ErrBreakerOpen: the node failed too often of late, or its agent says that
+	// it does not answer. Nothing was sent.
+	ErrBreakerOpen = errors.New("circuit breaker is open")
+
+	// ErrClosed: the router was closed. Nothing was sent.
+	ErrClosed = errors.New("router: closed")
+)
+
+// NodeError reports that the node which owns the keys could not be reached or
+// did not answer: a failure of the network or of the server, not a reply. What a
+// write did before it failed is unknown, unless Err is ErrBreakerOpen.
+//
+// Replies of a server, redis.Nil among them, are returned as they are.
+type NodeError struct {
+	Node    string // ID
+	Address string
+	Err     error
+}
+
+func (e *NodeError) Error() string {
+	return fmt.Sprintf("router: node %q (%s): %v", e.Node, e.Address, e.Err)
+}
+
+func (e *NodeError) Unwrap() error { return e.Err }
+
+// Timeout makes NodeError a net.Error where its cause is one.
+func (e *NodeError) Timeout() bool {
+	var timeout interface{ Timeout() bool }
+	return errors.As(e.Err, &timeout) && timeout.Timeout()
+}
+
+// Temporary is part of net.Error.
+func (e *NodeError) Temporary() bool { return e.Timeout() }
+
+// CrossNodeError reports a command that has to run on one node but names keys of
+// several. Nothing was sent. Keys that belong together share a hash tag:
+// "{user:1}:cart" and "{user:1}:orders".
+type CrossNodeError struct {
+	Command string
+	Keys    []string
+	Nodes   []string // the owner's ID of each key
+}
+
+func (e *CrossNodeError) Error() string {
+	const shown = 8
+	var pairs []string
+	for i, key := range e.Keys[:min(shown, len(e.Keys))] {
+		pairs = append(pairs, fmt.Sprintf("%q on %s", clip(key), e.Nodes[i]))
+	}
+	if len(e.Keys) > shown {
+		pairs = append(pairs, fmt.Sprintf("and %d more", len(e.Keys)-shown))
+	}
+	return fmt.Sprintf("router: %s: its keys are on different nodes (%s); a common {hash tag} keeps keys together",
+		e.Command, strings.Join(pairs, ", "))
+}
+
+// UnknownCommandError reports a command of which the router does not know where
+// its keys stand. Nothing was sent: a guess could write to the wrong node.
+// Config.Commands makes it known.
+type UnknownCommandError struct{ Command string }
+
+func (e *UnknownCommandError) Error() string {
+	return fmt.Sprintf("router: unknown command %q: nothing was sent; declare it in Config.Commands", clip(e.Command))
+}
+
+// UnsupportedError reports a command or method that makes no sense over many
+// nodes. Nothing was sent.
+type UnsupportedError struct {
+	Command string
+	Reason  string // and what to use instead
+}
+
+func (e *UnsupportedError) Error() string { return "router: " + e.Command + ": " + e.Reason }
+
+// KeyError reports a key that the guard of Config.Keys refuses. Nothing was
+// sent.
+type KeyError struct {
+	Key    string
+	Reason string
+}
+
+func (e *KeyError) Error() string {
+	return fmt.Sprintf("router: key %q: %s", clip(e.Key), e.Reason)
+}
+
+// MultiError reports that a command which was split over nodes succeeded on some
+// and failed on others. The results of the former are in the command.
+type MultiError struct {
+	Command string
+	Failed  map[string]error // by node ID
+	Keys    map[string]error // each key that failed; nil for a command without keys
+	Total   int              // nodes asked
+}
+
+func (e *MultiError) Error() string {
+	var parts []string
+	for node, err := range e.Failed {
+		parts = append(parts, fmt.Sprintf("%s: %v", node, err))
+	}
+	slices.Sort(parts)
+	return fmt.Sprintf("router: %s: %d of %d nodes failed: %s", e.Command, len(e.Failed), e.Total, strings.Join(parts, "; "))
+}
+
+// Unwrap returns the errors of all nodes, for errors.Is and errors.As.
+func (e *MultiError) Unwrap() []error {
+	nodes := make([]string, 0, len(e.Failed))
+	for node := range e.Failed {
+		nodes = append(nodes, node)
+	}
+	slices.Sort(nodes)
+	errs := make([]error, len(nodes))
+	for i, node := range nodes {
+		errs[i] = e.Failed[node]
+	}
+	return errs
+}
+
+// clip keeps a key or command of any size from flooding a log.
+func clip(s string) string {
+	const shown = 64
+	if len(s) > shown {
+		return s[:shown] + "…"
+	}
+	return s
+}

@@ -1,0 +1,256 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/ringway/ringway/membership"
+	"github.com/ringway/ringway/ring"
+)
+
+// peer is what a fleet needs to know of the client of one node.
+type peer interface {
+	member() membership.Member
+	setMember(membership.Member) // same ID, kind and address: weight, zone, state
+	retire(ctx context.Context)  // waits for requests in flight, then closes
+}
+
+// snapshot is one ring and the clients of its nodes. It never changes: a request
+// works with the one that it loaded.
+type snapshot[P peer] struct {
+	view      membership.View
+	placement ring.Placement
+	nodes     []P            // in the order of placement.Nodes
+	index     map[string]int // of each node's ID in nodes
+
+	superseded chan struct{} // closed once another snapshot is current
+}
+
+// fleet follows a Source and keeps the newest snapshot. Clients of nodes that a
+// change does not concern stay as they are.
+type fleet[P peer] struct {
+	source membership.Source
+	kind   membership.Kind
+	place  PlacementConfig
+	open   func(membership.Member) (P, error)
+	report func(error)
+	check  func(ring.Placement) error // what the router needs of a placement; nil: nothing
+
+	current atomic.Pointer[snapshot[P]]
+	stop    context.CancelFunc
+	done    chan struct{}  // closed when follow has ended
+	drains  sync.WaitGroup // clients being retired
+}
+
+// startFleet waits for the first view, which ctx bounds, and follows the source
+// from then on until close.
+func startFleet[P peer](ctx context.Context, f *fleet[P]) error {
+	view, err := f.source.Next(ctx, 0)
+	if err != nil {
+		return fmt.Errorf("router: first view of the fleet: %w", err)
+	}
+	if err := f.apply(view); err != nil {
+		return err
+	}
+	following, stop := context.WithCancel(context.Background())
+	f.stop, f.done = stop, make(chan struct{})
+	go f.follow(following, view.Version)
+	return nil
+}
+
+func (f *fleet[P]) follow(ctx context.Context, version uint64) {
+	defer close(f.done)
+	for {
+		view, err := f.source.Next(ctx, version)
+		if err != nil {
+			if ctx.Err() == nil {
+				f.report(fmt.Errorf("router: the fleet is no longer followed: %w", err))
+			}
+			return
+		}
+		version = view.Version
+		if err := f.apply(view); err != nil {
+			f.report(err) // the last good snapshot stays
+		}
+	}
+}
+
+// apply makes the view current. If it cannot be used nothing changes.
+func (f *fleet[P]) apply(view membership.View) error {
+	nodes := slices.DeleteFunc(view.Current(), func(n ring.Node) bool {
+		m, _ := view.Member(n.ID)
+		return m.Kind != f.kind
+	})
+	old := f.current.Load()
+	next := &snapshot[P]{view: view, superseded: make(chan struct{})}
+	if len(nodes) > 0 {
+		var err error
+		if next.placement, err = f.placementOf(old, nodes); err != nil {
+			return fmt.Errorf("router: placement of epoch %d: %w", view.Epoch, err)
+		}
+		if f.check != nil {
+			if err = f.check(next.placement); err != nil {
+				return fmt.Errorf("router: %w", err)
+			}
+		}
+	}
+	stale, err := f.adopt(old, next)
+	if err != nil {
+		return err
+	}
+	f.replace(next)
+	for _, p := range stale {
+		f.drains.Go(func() { p.retire(context.Background()) })
+	}
+	return nil
+}
+
+// replace makes a snapshot current, and tells those who wait for the change.
+func (f *fleet[P]) replace(next *snapshot[P]) {
+	if old := f.current.Swap(next); old != nil {
+		close(old.superseded)
+	}
+}
+
+func (f *fleet[P]) placementOf(old *snapshot[P], nodes []ring.Node) (ring.Placement, error) {
+	if old != nil && old.placement != nil {
+		return old.placement.Update(keepOrder(old.placement.Nodes(), nodes))
+	}
+	return f.place.build(nodes)
+}
+
+// keepOrder puts the nodes that stay in their old order and newcomers behind, as
+// the placements that depend on order want.
+func keepOrder(old, nodes []ring.Node) []ring.Node {
+	byID := make(map[string]ring.Node, len(nodes))
+	for _, n := range nodes {
+		byID[n.ID] = n
+	}
+	ordered := make([]ring.Node, 0, len(nodes))
+	for _, n := range old {
+		if m, stays := byID[n.ID]; stays {
+			ordered = append(ordered, m)
+			delete(byID, n.ID)
+		}
+	}
+	for _, n := range nodes {
+		if m, new := byID[n.ID]; new {
+			ordered = append(ordered, m)
+		}
+	}
+	return ordered
+}
+
+// adopt fills in the clients of the next snapshot: those of the old one where ID
+// and address are the same, new ones elsewhere. It returns the clients that are
+// left over. On an error it has opened nothing that stays open.
+func (f *fleet[P]) adopt(old, next *snapshot[P]) (stale []P, err error) {
+	left := make(map[string]P) // clients of the old snapshot that are not taken over yet
+	if old != nil {
+		for _, p := range old.nodes {
+			left[p.member().ID] = p
+		}
+	}
+	if next.placement == nil {
+		return f.all(), nil
+	}
+	var opened []P
+	nodes := next.placement.Nodes()
+	next.index = make(map[string]int, len(nodes))
+	for i, n := range nodes {
+		next.index[n.ID] = i
+		m, isMember := next.view.Member(n.ID)
+		if p, has := left[m.ID]; has && p.member().Address == m.Address {
+			next.nodes = append(next.nodes, p)
+			delete(left, m.ID)
+			continue
+		}
+		var p P
+		err := errForeignNode
+		if isMember {
+			p, err = f.open(m)
+		}
+		if err != nil {
+			for _, p := range opened {
+				p.retire(context.Background())
+			}
+			return nil, fmt.Errorf("router: node %q: %w", m.ID, err)
+		}
+		opened = append(opened, p)
+		next.nodes = append(next.nodes, p)
+	}
+	for i, n := range nodes { // nothing can fail any more
+		m, _ := next.view.Member(n.ID)
+		next.nodes[i].setMember(m)
+	}
+	for _, p := range left {
+		stale = append(stale, p)
+	}
+	return stale, nil
+}
+
+// errForeignNode: PlacementConfig.New made up a node.
+var errForeignNode = errors.New("the placement has it, the fleet has not")
+
+// all returns the clients of the current snapshot.
+func (f *fleet[P]) all() []P {
+	if s := f.current.Load(); s != nil {
+		return s.nodes
+	}
+	return nil
+}
+
+// close stops following, closes the source if the router owns it, and retires
+// every client. ctx bounds the wait for requests in flight.
+func (f *fleet[P]) close(ctx context.Context) error {
+	f.stop()
+	<-f.done
+	nodes := f.all()
+	f.replace(&snapshot[P]{superseded: make(chan struct{})})
+	for _, p := range nodes {
+		f.drains.Go(func() { p.retire(ctx) })
+	}
+	f.drains.Wait()
+	return nil
+}
+
+// PlacementConfig decides which node owns which key. Every client of a fleet
+// must use the same one. The zero value is a ring of 160 virtual nodes with
+// hash tags on.
+type PlacementConfig struct {
+	// VirtualNodes of a node of weight 1; 0 means ring.DefaultVirtualNodes.
+	VirtualNodes int
+
+	// Hash is the hash function, Seed its secret seed: see ring.Hasher.
+	Hash ring.HashFunction
+	Seed uint64
+
+	// WholeKeys turns hash tags off: the whole key is hashed.
+	WholeKeys bool
+
+	// New builds another placement than the ring, such as balanced.New. It
+	// takes its own configuration; the fields above then have no effect.
+	New func(nodes []ring.Node) (ring.Placement, error)
+}
+
+func (c PlacementConfig) build(nodes []ring.Node) (ring.Placement, error) {
+	if c.New != nil {
+		p, err := c.New(nodes)
+		if err == nil && p == nil {
+			err = errors.New("PlacementConfig.New returned no placement")
+		}
+		return p, err
+	}
+	r, err := ring.New(nodes, ring.Config{
+		VirtualNodes: c.VirtualNodes,
+		Hasher:       ring.Hasher{Function: c.Hash, Seed: c.Seed, HashTags: !c.WholeKeys},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}

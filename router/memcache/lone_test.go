@@ -1,0 +1,121 @@
+package memcache
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+)
+
+// A caller that reads for itself returns when its context ends, and what it
+// leaves behind disturbs nobody.
+func TestLoneCallerGivesUp(t *testing.T) {
+	reply := make(chan struct{})
+	c := client(t, Config{ReplyTimeout: never, Address: fake(t, func(s *session) {
+		for i := range 5 {
+			s.request()
+			if i > 0 {
+				<-reply
+			}
+			s.send(fmt.Sprintf("VA 1 f0 c1\r\n%d\r\n", i))
+		}
+		answer(s)
+	})})
+	get := func(ctx context.Context) (string, error) {
+		item, err := c.Get(ctx, "a")
+		return string(item.Value), err
+	}
+	if got, err := get(background(t)); got != "0" || err != nil {
+		t.Fatalf("got %q, %v", got, err)
+	}
+
+	ctx, cancel := context.WithTimeout(background(t), 20*time.Millisecond)
+	_, err := get(ctx)
+	cancel()
+	wantError(t, err, context.DeadlineExceeded, ErrOutcomeUnknown)
+
+	ctx, cancel = context.WithCancel(background(t))
+	done := make(chan error)
+	go func() {
+		_, err := get(ctx)
+		done <- err
+	}()
+	eventually(t, "the call is under way", func() bool { return c.Stats().InFlight == 2 })
+	cancel()
+	wantError(t, <-done, context.Canceled, ErrOutcomeUnknown)
+
+	close(reply)
+	for _, want := range []string{"3", "4"} { // 1 and 2 were for those who left
+		if got, err := get(background(t)); got != want || err != nil {
+			t.Errorf("got %q, %v, want %q", got, err, want)
+		}
+	}
+	if s := c.Stats(); s.Dials != 1 || s.Abandoned != 2 || s.InFlight != 0 {
+		t.Errorf("got %+v", s)
+	}
+}
+
+// The same, cancelled while it has the reader's role to itself.
+func TestLoneCallerIsCancelled(t *testing.T) {
+	c := client(t, Config{ReplyTimeout: never, Address: fake(t, func(s *session) {
+		s.request()
+		s.send("EN\r\n")
+		s.untilClosed()
+	})})
+	_, err := c.Get(background(t), "a")
+	wantError(t, err, ErrCacheMiss)
+	for _, way := range []string{"deadline", "cancel"} {
+		ctx, cancel := context.WithCancel(background(t))
+		if way == "deadline" {
+			ctx, cancel = context.WithTimeout(ctx, 5*time.Millisecond)
+		}
+		done := make(chan error, 1)
+		go func() {
+			_, err := c.Get(ctx, "a")
+			done <- err
+		}()
+		if way == "cancel" {
+			eventually(t, "the call is under way", func() bool { return c.Stats().InFlight > 0 })
+			cancel()
+		}
+		select {
+		case err := <-done:
+			wantError(t, err, ctx.Err())
+		case <-time.After(patience):
+			t.Fatal("the call does not end")
+		}
+		cancel()
+	}
+}
+
+// A server that closes an idle connection costs nobody anything, not even where
+// nothing was reading at the time.
+func TestClosedWhileIdle(t *testing.T) {
+	closed := make(chan struct{}, 100)
+	c := client(t, Config{ReplyTimeout: never, Address: fake(t, func(s *session) {
+		s.request()
+		s.send("EN\r\n")
+		s.Close()
+		closed <- struct{}{}
+	})})
+	for range 20 {
+		_, err := c.Get(background(t), "a")
+		wantError(t, err, ErrCacheMiss)
+		<-closed
+		idle := time.NewTimer(2 * staleAfter)
+		<-idle.C
+	}
+}
+
+// The connection's goroutine notices a server that closes while nothing is due.
+func TestCloseIsNoticed(t *testing.T) {
+	hold := make(chan struct{})
+	c := client(t, Config{ReplyTimeout: 4 * time.Millisecond, Address: fake(t, func(s *session) {
+		s.request()
+		s.send("MN\r\n")
+		<-hold
+	})})
+	must(t, c.Ping(background(t)))
+	close(hold)
+	eventually(t, "the loss is noticed", func() bool { return c.Stats().Conns == 0 })
+}

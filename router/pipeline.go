@@ -1,0 +1,306 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/ringway/ringway/router/command"
+)
+
+// routePipeline is the innermost hook for pipelines and transactions.
+func (r *Redis) routePipeline(ctx context.Context, cmds []redis.Cmder) error {
+	if len(cmds) >= 2 && strings.EqualFold(cmds[0].Name(), "multi") && strings.EqualFold(cmds[len(cmds)-1].Name(), "exec") {
+		return r.transaction(ctx, cmds[1:len(cmds)-1])
+	}
+	b, err := r.plan(ctx, cmds)
+	if err != nil {
+		setErrors(cmds, err)
+		return err
+	}
+	b.run(ctx)
+	for _, finish := range b.finish { // in the order of the commands
+		finish()
+	}
+	for _, cmd := range cmds {
+		if err := cmd.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// batches is a pipeline cut by node: one flight each.
+type batches struct {
+	router *Redis
+	of     map[*redisNode][]redis.Cmder
+	order  []*redisNode // each node entered once
+	finish []func()     // puts the replies of split commands together
+}
+
+// plan routes every command of a pipeline by one snapshot. A command that cannot
+// be routed has its error and goes nowhere; the others go all the same.
+func (r *Redis) plan(ctx context.Context, cmds []redis.Cmder) (*batches, error) {
+	for {
+		s := r.fleet.current.Load()
+		if s.placement == nil {
+			return nil, r.empty()
+		}
+		b := &batches{router: r, of: make(map[*redisNode][]redis.Cmder)}
+		for _, cmd := range cmds {
+			cmd.SetErr(nil)
+			if err := b.add(ctx, s, cmd); err != nil {
+				cmd.SetErr(err)
+			}
+		}
+		entered := 0
+		for entered < len(b.order) && b.order[entered].enter() > 0 {
+			entered++
+		}
+		if entered == len(b.order) {
+			return b, nil
+		}
+		leaveAll(b.order[:entered])
+	}
+}
+
+func (b *batches) put(n *redisNode, cmd redis.Cmder) {
+	if _, has := b.of[n]; !has {
+		b.order = append(b.order, n)
+	}
+	b.of[n] = append(b.of[n], cmd)
+}
+
+func (b *batches) add(ctx context.Context, s *snapshot[*redisNode], cmd redis.Cmder) error {
+	r, args := b.router, cmd.Args()
+	c, known := r.table.Lookup(args)
+	if !known {
+		return &UnknownCommandError{Command: cmd.FullName()}
+	}
+	if reason, refused := c.Refusal(args); refused {
+		return &UnsupportedError{Command: c.Name(), Reason: string(reason)}
+	}
+	if _, blocks := c.Blocking(args); blocks {
+		return &UnsupportedError{Command: c.Name(), Reason: "a blocking command would hold up all that follow it in a pipeline: send it by itself"}
+	}
+	if err := sendable(c, args); err != nil {
+		return err
+	}
+	switch c.Route() {
+	case command.AnyNode:
+		b.put(anyOf(s.nodes), cmd)
+		return nil
+	case command.AllNodes:
+		return b.addAll(ctx, s, c, cmd)
+	}
+	var buf [16]command.Key
+	keys, err := c.Keys(buf[:0], args)
+	if err != nil {
+		return err
+	}
+	if len(keys) == 0 {
+		b.put(anyOf(s.nodes), cmd)
+		return nil
+	}
+	names := make([]string, len(keys))
+	first, one := 0, true
+	for i, k := range keys {
+		if names[i], err = r.key(args[k.Pos]); err != nil {
+			return err
+		}
+		owner := s.placement.OwnerIndex(names[i])
+		if i == 0 {
+			first = owner
+		}
+		one = one && owner == first
+	}
+	if r.cfg.Replication.Factor > 1 {
+		return b.addCopies(ctx, s, c, cmd, names)
+	}
+	if one {
+		b.put(s.nodes[first], cmd)
+		b.addPolicy(ctx, c, cmd, names)
+		return nil
+	}
+	if c.Route() != command.SplitByKey {
+		return s.crossing(c.Name(), names)
+	}
+	if !splittable(c, cmd) {
+		return unsplittable(c, cmd)
+	}
+	b.addSplit(ctx, s, c, cmd, names)
+	return nil
+}
+
+// addSplit puts the pieces of a command into the flights of their nodes.
+func (b *batches) addSplit(ctx context.Context, s *snapshot[*redisNode], c *command.Command, cmd redis.Cmder, names []string) {
+	shares := cut(s, names)
+	for i := range shares {
+		shares[i].cmd = redis.NewCmd(ctx, pieceArgs(c.Split(), cmd.Args(), shares[i].keys)...)
+		b.put(shares[i].node, shares[i].cmd)
+	}
+	b.finish = append(b.finish, func() {
+		for i := range shares {
+			shares[i].err = shares[i].cmd.Err()
+		}
+		shares = b.router.afterSplit(ctx, c, cmd.Args(), names, shares)
+		if err := b.router.gather(c, cmd, names, shares); err != nil {
+			cmd.SetErr(err)
+		}
+	})
+}
+
+// addAll puts a copy of a command that concerns every node into each flight.
+func (b *batches) addAll(ctx context.Context, s *snapshot[*redisNode], c *command.Command, cmd redis.Cmder) error {
+	if c.Combine() == command.Cursor || c.Combine() == command.FirstFound {
+		return &UnsupportedError{Command: c.Name(), Reason: "it asks one node after the other: send it by itself"}
+	}
+	if !combinable(cmd) {
+		return uncombinable(c, cmd)
+	}
+	replies := make([]*redis.Cmd, len(s.nodes))
+	for i, n := range s.nodes {
+		replies[i] = redis.NewCmd(ctx, cmd.Args()...)
+		b.put(n, replies[i])
+	}
+	b.finish = append(b.finish, func() {
+		errs := make([]error, len(replies))
+		for i, reply := range replies {
+			errs[i] = reply.Err()
+		}
+		if err := combineAll(c, cmd, s.nodes, replies, errs); err != nil {
+			cmd.SetErr(err)
+		}
+	})
+	return nil
+}
+
+// run sends all flights at the same time and waits for them.
+func (b *batches) run(ctx context.Context) {
+	if len(b.order) == 1 { // no goroutine for the common case
+		b.fly(ctx, b.order[0])
+		return
+	}
+	var wait sync.WaitGroup
+	for _, n := range b.order {
+		wait.Go(func() { b.fly(ctx, n) })
+	}
+	wait.Wait()
+}
+
+func (b *batches) fly(ctx context.Context, n *redisNode) {
+	defer n.leave()
+	_ = b.router.flight(ctx, n, n.client.Pipeline(), "PIPELINE", b.of[n]) // each command has its error
+}
+
+// flight runs commands through a pipeline or transaction of the node. Commands
+// without a reply have the error of the flight.
+func (r *Redis) flight(ctx context.Context, n *redisNode, pipe redis.Pipeliner, name string, cmds []redis.Cmder) (err error) {
+	if r.cfg.Tracer != nil {
+		traced, done := r.trace(ctx, n, name, len(cmds))
+		ctx = traced
+		defer func() { done(answer(err)) }()
+	}
+	begun, err := n.begin(ctx)
+	if err != nil {
+		setErrors(cmds, err)
+		return err
+	}
+	defer begun.giveUp(&n.node)
+	if err = pipe.BatchProcess(ctx, cmds...); err == nil {
+		_, err = pipe.Exec(ctx)
+	}
+	err = n.end(ctx, &begun, flightError(cmds, err), false)
+	if err != nil && !slices.ContainsFunc(cmds, func(cmd redis.Cmder) bool { return cmd.Err() != nil }) {
+		// go-redis leaves the commands without an error if the server refuses
+		// the connection with one: a wrong password.
+		setErrors(cmds, err)
+	}
+	var failed *NodeError
+	if errors.As(err, &failed) {
+		for _, cmd := range cmds {
+			if kind := kindOf(cmd.Err()); kind != reply && kind != fine {
+				cmd.SetErr(err)
+			}
+		}
+	}
+	return err
+}
+
+// flightError is the error that says how the node did: go-redis returns that of
+// the first command that has one, which may be a reply although the connection
+// broke further on.
+func flightError(cmds []redis.Cmder, err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, cmd := range cmds {
+		if kind := kindOf(cmd.Err()); kind != fine && kind != reply {
+			return cmd.Err()
+		}
+	}
+	return err
+}
+
+// transaction runs the commands between MULTI and EXEC on the one node that owns
+// all their keys.
+func (r *Redis) transaction(ctx context.Context, cmds []redis.Cmder) error {
+	keys, err := r.transactionKeys(cmds)
+	if err == nil && r.cfg.Replication.Factor > 1 {
+		err = &UnsupportedError{Command: "MULTI", Reason: "a transaction runs on one node, and there are several copies"}
+	}
+	if err == nil && len(keys) == 0 {
+		err = &UnsupportedError{Command: "MULTI", Reason: "without keys there is no node for the transaction"}
+	}
+	var n *redisNode
+	if err == nil {
+		n, err = r.nodeOfAll("MULTI", keys)
+	}
+	if err != nil {
+		setErrors(cmds, err)
+		return err
+	}
+	defer n.leave()
+	return r.flight(ctx, n, n.client.TxPipeline(), "MULTI", cmds)
+}
+
+func (r *Redis) transactionKeys(cmds []redis.Cmder) (names []string, err error) {
+	for _, cmd := range cmds {
+		args := cmd.Args()
+		c, known := r.table.Lookup(args)
+		if !known {
+			return nil, &UnknownCommandError{Command: cmd.FullName()}
+		}
+		if reason, refused := c.Refusal(args); refused {
+			return nil, &UnsupportedError{Command: c.Name(), Reason: string(reason)}
+		}
+		if c.Route() == command.AllNodes {
+			return nil, &UnsupportedError{Command: c.Name(), Reason: "it concerns every node, a transaction only one"}
+		}
+		if err := sendable(c, args); err != nil {
+			return nil, err
+		}
+		var buf [16]command.Key
+		keys, err := c.Keys(buf[:0], args)
+		if err != nil {
+			return nil, err
+		}
+		for _, k := range keys {
+			name, err := r.key(args[k.Pos])
+			if err != nil {
+				return nil, err
+			}
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+func setErrors(cmds []redis.Cmder, err error) {
+	for _, cmd := range cmds {
+		cmd.SetErr(err)
+	}
+}

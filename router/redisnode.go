@@ -1,0 +1,99 @@
+package router
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/ringway/ringway/membership"
+)
+
+// redisNode is the client of one Redis server.
+type redisNode struct {
+	node
+	client *redis.Client
+	pipe   *redis.AutoPipeliner // nil where auto-pipelining is off
+	queue  *redis.AutoPipeliner // the same for callers who may leave before the reply
+}
+
+func newRedisNode(m membership.Member, cfg Config) (*redisNode, error) {
+	n := &redisNode{client: redis.NewClient(redisOptions(m, cfg))}
+	n.init(m, cfg, kindOf)
+	if !cfg.NoAutoPipeline {
+		var err, errQueue error
+		n.pipe, err = n.client.AutoPipeline()
+		n.queue, errQueue = n.client.AsyncAutoPipeline()
+		if err = errors.Join(err, errQueue); err != nil {
+			return nil, errors.Join(err, n.client.Close())
+		}
+	}
+	if cfg.OnNewNode != nil {
+		cfg.OnNewNode(m.ID, n.client)
+	}
+	return n, nil
+}
+
+// redisOptions leaves no retry to go-redis: after a time-out it cannot know
+// whether an INCR was done, and would do it again.
+func redisOptions(m membership.Member, cfg Config) *redis.Options {
+	network, address := "tcp", m.Address
+	if path, isUnix := strings.CutPrefix(address, "unix://"); isUnix {
+		network, address = "unix", path
+	}
+	o := &redis.Options{
+		Network: network, Addr: address, DB: cfg.Node.DB,
+		Username: cfg.Node.Username, Password: cfg.Node.Password,
+		MaxRetries: -1, ContextTimeoutEnabled: true,
+		DialTimeout: cfg.Node.DialTimeout, DialerRetries: 1,
+		ReadTimeout: cfg.Node.ReadTimeout, WriteTimeout: cfg.Node.WriteTimeout,
+		PoolSize: cfg.Node.PoolSize,
+	}
+	if ask := cfg.Node.Credentials; ask != nil {
+		o.CredentialsProviderContext = func(ctx context.Context) (string, string, error) { return ask(ctx, m.ID) }
+	}
+	if cfg.Node.TLS != nil {
+		o.TLSConfig = withServerName(cfg.Node.TLS, address)
+	}
+	return o
+}
+
+func withServerName(cfg *tls.Config, address string) *tls.Config {
+	cfg = cfg.Clone()
+	if host, _, err := net.SplitHostPort(address); err == nil && cfg.ServerName == "" {
+		cfg.ServerName = host
+	}
+	return cfg
+}
+
+func (n *redisNode) retire(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, n.drain)
+	defer cancel()
+	n.lifecycle.retire(ctx)
+	n.client.Close() // closes the auto-pipeliner too; there is nobody to tell of an error
+}
+
+func kindOf(err error) errorKind {
+	if err == nil || err == redis.Nil {
+		return fine
+	}
+	var fromServer redis.Error
+	if errors.As(err, &fromServer) && !errors.Is(err, redis.ErrClosed) {
+		return reply
+	}
+	var number *strconv.NumError
+	if errors.As(err, &number) { // a text where the command's type wants a number
+		return reply
+	}
+	if errors.Is(err, context.Canceled) {
+		return canceled
+	}
+	var late interface{ Timeout() bool }
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, redis.ErrPoolTimeout) || errors.As(err, &late) && late.Timeout() {
+		return timeout
+	}
+	return network
+}
