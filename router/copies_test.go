@@ -282,12 +282,13 @@ func TestWhatCopiesCannotDo(t *testing.T) {
 }
 
 func TestTooFewNodesForCopies(t *testing.T) {
-	source, _ := fleetOf(t, 1)
-	r := newRedis(t, Config{Source: source, Replication: ReplicationConfig{Factor: 3, Quorum: true}})
+	source, _ := fleetOf(t, 2)
+	r := newRedis(t, Config{Source: source, Replication: ReplicationConfig{Factor: 3}})
 	ctx := t.Context()
+	a, b := keysOf(r, "node0", 1)[0], keysOf(r, "node1", 1)[0]
 	for name, err := range map[string]error{
 		"SET":      r.Set(ctx, "k", 1, 0).Err(),
-		"MSET":     r.MSet(ctx, "a", 1, "b", 2).Err(),
+		"MSET":     r.MSet(ctx, a, 1, b, 2).Err(),
 		"pipeline": exec(r.Pipelined(ctx, func(p redis.Pipeliner) error { p.Set(ctx, "k", 1, 0); return nil })),
 	} {
 		if !errors.Is(err, ErrTooFewNodes) {

@@ -825,13 +825,14 @@ func TestNotOverNodes(t *testing.T) {
 	a, b := ownedBy(r, "node0", 0), ownedBy(r, "node1", 0)
 	both := []string{a, b}
 	for name, call := range map[string]func() error{
-		"MSETNX":      func() error { return r.MSetNX(ctx, a, 1, b, 2).Err() },
-		"RENAME":      func() error { return r.Rename(ctx, a, b).Err() },
-		"RENAMENX":    func() error { return r.RenameNX(ctx, a, b).Err() },
-		"COPY":        func() error { return r.Copy(ctx, a, b, 0, false).Err() },
-		"LCS":         func() error { return r.LCS(ctx, &redis.LCSQuery{Key1: a, Key2: b}).Err() },
-		"SORT":        func() error { return r.SortStore(ctx, a, b, &redis.Sort{}).Err() },
-		"LMOVE":       func() error { return r.LMove(ctx, a, b, "left", "left").Err() },
+		"MSETNX":   func() error { return r.MSetNX(ctx, a, 1, b, 2).Err() },
+		"RENAME":   func() error { return r.Rename(ctx, a, b).Err() },
+		"RENAMENX": func() error { return r.RenameNX(ctx, a, b).Err() },
+		"COPY":     func() error { return r.Copy(ctx, a, b, 0, false).Err() },
+		"LCS":      func() error { return r.LCS(ctx, &redis.LCSQuery{Key1: a, Key2: b}).Err() },
+		"SORT":     func() error { return r.SortStore(ctx, a, b, &redis.Sort{}).Err() },
+		"LMOVE":    func() error { return r.LMove(ctx, a, b, "left", "left").Err() },
+		//lint:ignore SA1019 the old command is routed like the new one
 		"RPOPLPUSH":   func() error { return r.RPopLPush(ctx, a, b).Err() },
 		"LMPOP":       func() error { return r.LMPop(ctx, "left", 1, both...).Err() },
 		"BLPOP":       func() error { return r.BLPop(ctx, time.Minute, both...).Err() },

@@ -213,7 +213,7 @@ func (r *Redis) flight(ctx context.Context, n *redisNode, pipe redis.Pipeliner, 
 	if err = pipe.BatchProcess(ctx, cmds...); err == nil {
 		_, err = pipe.Exec(ctx)
 	}
-	err = n.end(ctx, &begun, flightError(cmds, err), false)
+	err = n.end(ctx, &begun, err, false)
 	if err != nil && !slices.ContainsFunc(cmds, func(cmd redis.Cmder) bool { return cmd.Err() != nil }) {
 		// go-redis leaves the commands without an error if the server refuses
 		// the connection with one: a wrong password.
@@ -225,21 +225,6 @@ func (r *Redis) flight(ctx context.Context, n *redisNode, pipe redis.Pipeliner, 
 			if kind := kindOf(cmd.Err()); kind != reply && kind != fine {
 				cmd.SetErr(err)
 			}
-		}
-	}
-	return err
-}
-
-// flightError is the error that says how the node did: go-redis returns that of
-// the first command that has one, which may be a reply although the connection
-// broke further on.
-func flightError(cmds []redis.Cmder, err error) error {
-	if err == nil {
-		return nil
-	}
-	for _, cmd := range cmds {
-		if kind := kindOf(cmd.Err()); kind != fine && kind != reply {
-			return cmd.Err()
 		}
 	}
 	return err

@@ -2,6 +2,7 @@ package simulations
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -61,12 +62,51 @@ func ParseAssertion(text string, rows, fields []string) (*Assertion, error) {
 	if len(found.refs) == 0 {
 		return nil, bad(quote(text), "a condition on a figure, such as 'ring.moved < 0.1'")
 	}
-	program, err := expr.Compile(text, expr.Env(map[string]map[string]any{}), expr.AllowUndefinedVariables(), expr.AsBool())
+	program, err := expr.Compile(text, expr.Env(map[string]map[string]any{}), expr.AllowUndefinedVariables(), expr.AsBool(),
+		expr.Function(finiteName, finite), expr.Patch(finiteResults{}))
 	if err != nil {
 		reason, _, _ := strings.Cut(err.Error(), "\n")
 		return nil, bad(quote(text), "a condition that is true or false ("+reason+")")
 	}
 	return &Assertion{text: text, program: program, refs: found.refs}, nil
+}
+
+// finiteResults wraps everything that computes a number in a call of finite: a
+// division by zero must not make a condition that happens to hold.
+type finiteResults struct{}
+
+func (finiteResults) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.BinaryNode:
+		if !strings.Contains(" + - * / % ** ^ ", " "+n.Operator+" ") {
+			return
+		}
+	case *ast.BuiltinNode:
+		if isPredicate(n.Name) {
+			return // true or false: the compiler wants to know
+		}
+	case *ast.CallNode:
+		if callee, named := n.Callee.(*ast.IdentifierNode); named && callee.Value == finiteName {
+			return
+		}
+	default:
+		return
+	}
+	ast.Patch(node, &ast.CallNode{Callee: &ast.IdentifierNode{Value: finiteName}, Arguments: []ast.Node{*node}})
+}
+
+func isPredicate(builtin string) bool {
+	return slices.Contains([]string{"all", "none", "any", "one"}, builtin)
+}
+
+const finiteName = "finite"
+
+// finite returns its one argument, unless that is infinite or no number at all.
+func finite(args ...any) (any, error) {
+	if x, isFloat := args[0].(float64); isFloat && (math.IsInf(x, 0) || math.IsNaN(x)) {
+		return nil, fmt.Errorf("a part of it is %v", x)
+	}
+	return args[0], nil
 }
 
 // references collects the names of an expression: row.field, and names that
@@ -105,8 +145,9 @@ func (a *Assertion) String() string { return a.text }
 
 // Check evaluates the assertion over the rows' figures. If it is false, actual
 // lists the figures that it names, as "ring.moved = 0.0905". It fails with an
-// *InputError for a figure that is null, and for one that cannot be compared so
-// (a word with a number).
+// *InputError for a figure that is null or not finite, for one that cannot be
+// compared so (a word with a number), and where a part of the expression is not
+// finite, as after a division by zero.
 func (a *Assertion) Check(rows map[string]map[string]any) (ok bool, actual string, err error) {
 	var values []string
 	for _, ref := range a.refs {
@@ -118,6 +159,9 @@ func (a *Assertion) Check(rows map[string]map[string]any) (ok bool, actual strin
 			}
 			return false, "", &InputError{What: "assert", Found: found, Want: "a figure that " + ref.row + " has"}
 		}
+		if x, isFloat := value.(float64); isFloat && (math.IsInf(x, 0) || math.IsNaN(x)) {
+			return false, "", &InputError{What: "assert", Found: fmt.Sprintf("%s, which is %v, in %s", ref, x, quote(a.text)), Want: "a figure that is finite"}
+		}
 		values = append(values, fmt.Sprintf("%s = %v", ref, value))
 	}
 	result, err := expr.Run(a.program, rows)
@@ -125,5 +169,9 @@ func (a *Assertion) Check(rows map[string]map[string]any) (ok bool, actual strin
 		reason, _, _ := strings.Cut(err.Error(), "\n")
 		return false, "", &InputError{What: "assert", Found: quote(a.text), Want: "a condition that can be computed (" + reason + ")"}
 	}
-	return result.(bool), strings.Join(values, ", "), nil
+	holds, isBool := result.(bool)
+	if !isBool {
+		return false, "", &InputError{What: "assert", Found: quote(a.text), Want: "a condition that is true or false"}
+	}
+	return holds, strings.Join(values, ", "), nil
 }

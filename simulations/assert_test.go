@@ -2,18 +2,20 @@ package simulations
 
 import (
 	"errors"
+	"math"
 	"strings"
 	"testing"
 )
 
 var figures = map[string]map[string]any{
-	"ring":   {"moved": 0.09, "moved_unnecessary": 0.0, "receivers": 1, "note": ""},
-	"jump":   {"moved": nil, "moved_unnecessary": nil, "receivers": nil, "note": "cannot do that"},
-	"modulo": {"moved": 0.9, "moved_unnecessary": 0.8, "receivers": 11, "note": ""},
+	"ring":    {"moved": 0.09, "moved_unnecessary": 0.0, "receivers": 1, "note": ""},
+	"jump":    {"moved": nil, "moved_unnecessary": nil, "receivers": nil, "note": "cannot do that"},
+	"endless": {"moved": math.Inf(1), "moved_unnecessary": 0.0, "receivers": math.NaN(), "note": ""},
+	"modulo":  {"moved": 0.9, "moved_unnecessary": 0.8, "receivers": 11, "note": ""},
 }
 
 var (
-	rowNames   = []string{"ring", "jump", "modulo"}
+	rowNames   = []string{"ring", "jump", "modulo", "endless"}
 	fieldNames = []string{"moved", "moved_unnecessary", "receivers", "note"}
 )
 
@@ -30,6 +32,11 @@ func TestAssertion(t *testing.T) {
 		{"max(ring.moved, modulo.moved) == modulo.moved", true, "ring.moved = 0.09, modulo.moved = 0.9"},
 		{"let limit = 0.1; ring.moved < limit", true, "ring.moved = 0.09"},
 		{"ring.note == ''", true, "ring.note = "},
+		{"ring.note + 'x' == 'x'", true, "ring.note = "},
+		{"all([1, 2], # > ring.moved) && any([1], # > 2 * ring.moved)", true, "ring.moved = 0.09"},
+		{"modulo.receivers % 4 == 3 and 2 ** ring.receivers == 2", true, "modulo.receivers = 11, ring.receivers = 1"},
+		{"sum(map([1, 2], # * ring.receivers)) == 3", true, "ring.receivers = 1"},
+		{"(ring.moved < 1 ? 1 : 0) == 1", true, "ring.moved = 0.09"},
 	} {
 		a, err := ParseAssertion(test.text, rowNames, fieldNames)
 		if err != nil {
@@ -67,6 +74,18 @@ func TestAssertionRefused(t *testing.T) {
 		{"ring.moved < 1 || jump.moved < 1", "jump.moved, which is null", "a figure that jump has"},
 		{"ring.note < 1", `"ring.note < 1"`, "can be computed"},
 		{"ring.moved.x == 1", `"ring.moved.x == 1"`, "can be computed"},
+		{"ring.moved / 0 > 1", `"ring.moved / 0 > 1"`, "a part of it is +Inf"},
+		{"1 / ring.moved_unnecessary > 1", `"1 / ring.moved_unnecessary > 1"`, "a part of it is +Inf"},
+		{"ring.moved > -1 / 0.0", `"ring.moved > -1 / 0.0"`, "a part of it is -Inf"},
+		{"not (ring.moved_unnecessary / 0 < 1)", `"not (`, "a part of it is NaN"},
+		{"ring.moved * 1e308 * 1e308 > 1", `"ring.moved`, "a part of it is +Inf"},
+		{"ring.moved < 10.0 ** 400", `"ring.moved`, "a part of it is +Inf"},
+		{"ring.moved < float('inf')", `"ring.moved`, "a part of it is +Inf"},
+		{"any([0], 1 / # > ring.moved)", `"any(`, "a part of it is +Inf"},
+		{"modulo.receivers % 0 == 0", `"modulo`, "can be computed"},
+		{"endless.moved > 1", "endless.moved, which is +Inf", "finite"},
+		{"endless.receivers != 1", "endless.receivers, which is NaN", "finite"},
+		{"ring.moved ?: 1", `"ring.moved ?: 1"`, "a condition"},
 	} {
 		a, err := ParseAssertion(test.text, rowNames, fieldNames)
 		if err != nil {

@@ -87,7 +87,11 @@ func Balance(ctx context.Context, cfg BalanceConfig) (*BalanceReport, error) {
 	total := int64(len(rows) * cfg.Runs)
 	for run := range cfg.Runs {
 		// Where all placements tell exact shares, nobody asks for keys.
-		keys := sync.OnceValue(func() []string { return UniformKeys(cfg.Keys, splitmix.Mix(cfg.Seed)+uint64(run)) })
+		keys := sync.OnceValue(func() []string {
+			// None once the context is cancelled, and then the figures do not matter.
+			keys, _ := UniformKeysContext(ctx, cfg.Keys, splitmix.Mix(cfg.Seed)+uint64(run))
+			return keys
+		})
 		// The large fleets take longest: they go first.
 		order := slices.Clone(rows)
 		slices.SortStableFunc(order, func(a, b *balanceRow) int { return b.result.Nodes - a.result.Nodes })

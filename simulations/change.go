@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ringway/ringway/internal/cli/printable"
 	"github.com/ringway/ringway/ring"
 )
 
@@ -191,7 +192,7 @@ func someIDs(nodes []ring.Node) string {
 	const shown = 4
 	var ids []string
 	for _, n := range nodes[:min(shown, len(nodes))] {
-		ids = append(ids, n.ID)
+		ids = append(ids, printable.Text(n.ID))
 	}
 	if len(nodes) > shown {
 		ids = append(ids, "…")

@@ -44,8 +44,10 @@ type CompareResult struct {
 	// MovedExact is the same of the 64-bit hash space, where the placement is a
 	// ring.HashPlacement and can say it without sampling keys.
 	MovedExact *float64 `json:"moved_exact"`
-	// Ideal is the least that any placement has to move: what the nodes gain in
-	// share (weight by total weight), summed over those that gain.
+	// Ideal is what the nodes gain in fair share (weight by total weight), summed
+	// over those that gain: the share of the newcomers where nodes join, of the
+	// leavers where nodes leave. A placement that gives everybody exactly the
+	// fair share, before and after, cannot move less; one draw of another may.
 	Ideal *float64 `json:"ideal"`
 	// MovedUnnecessary is the fraction of keys that move between two nodes that
 	// are in both fleets with the same weight.
@@ -55,6 +57,9 @@ type CompareResult struct {
 	// the total): 1.2 means that one node has a fifth too much.
 	PeakToMean      *float64 `json:"peak_to_mean"`
 	PeakToMeanAfter *float64 `json:"peak_to_mean_after"`
+	// PeakToMeanExact is PeakToMean of the hash space, without the chance of
+	// these keys, where the placement knows the exact shares of its nodes.
+	PeakToMeanExact *float64 `json:"peak_to_mean_exact"`
 	// CV is the coefficient of variation: the root of the mean square of
 	// (load by fair share - 1) over the nodes.
 	CV      *float64 `json:"cv"`
@@ -68,7 +73,8 @@ type CompareResult struct {
 
 	// LookupNS is the time of one lookup through the ring.Placement interface,
 	// in nanoseconds: the fastest of several passes over up to 65,536 keys that
-	// are in memory, on one core while nothing else of this program runs.
+	// are in memory, on one core while nothing else of this program runs. A
+	// placement that counts load is timed with all keys held.
 	LookupNS *float64 `json:"lookup_ns"`
 	// BuildMS is the time of building the first fleet's placement, in
 	// milliseconds: the best of up to three.
@@ -98,11 +104,23 @@ func Compare(ctx context.Context, cfg CompareConfig) (*CompareReport, error) {
 			return nil, err
 		}
 	}
+	return compare(ctx, &cfg, trials, len(changed))
+}
+
+// compare places the keys, takes the time of lookups over what that has left, and
+// reports.
+func compare(ctx context.Context, cfg *CompareConfig, trials []*trial, nodesAfter int) (*CompareReport, error) {
 	if err := runTrials(ctx, trials, cfg.Keys, cfg.Progress); err != nil {
 		return nil, err
 	}
-	report := &CompareReport{Keys: len(cfg.Keys), NodesBefore: len(cfg.Nodes), NodesAfter: len(changed)}
+	report := &CompareReport{Keys: len(cfg.Keys), NodesBefore: len(cfg.Nodes), NodesAfter: nodesAfter}
 	for _, t := range trials {
+		if t.has(phaseBefore) && !cfg.NoTiming {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			t.result.LookupNS = new(timeLookup(t.phases[phaseBefore].placement, cfg.Keys))
+		}
 		report.Results = append(report.Results, t.finish(len(cfg.Keys)))
 	}
 	return report, nil

@@ -285,6 +285,70 @@ func TestCompareTimes(t *testing.T) {
 	}
 }
 
+// heldPlacement counts load; it notes how much was held at its first lookup.
+type heldPlacement struct {
+	ring.Placement
+	held, heldAtLookup int
+	asked              bool
+}
+
+func (p *heldPlacement) Acquire(key string) int {
+	p.held++
+	return p.Placement.OwnerIndex(key)
+}
+
+func (p *heldPlacement) OwnerIndex(key string) int {
+	if !p.asked {
+		p.asked, p.heldAtLookup = true, p.held
+	}
+	return p.Placement.OwnerIndex(key)
+}
+
+// Lookups of a placement that counts load are timed on a fleet that has some.
+func TestCompareTimesUnderLoad(t *testing.T) {
+	nodes := mustNodes(t, "3")
+	below, err := Build("ring", nodes, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &heldPlacement{Placement: below}
+	f := newFleets(nodes, nodes)
+	counted := &trial{name: "held", fleets: f, phases: [3]phase{phaseBefore: f.phase(p)}}
+	cfg := CompareConfig{Nodes: nodes, Keys: UniformKeys(100, 1)}
+	report, err := compare(context.Background(), &cfg, []*trial{counted}, 3)
+	if err != nil || report.Results[0].LookupNS == nil || p.heldAtLookup != 100 || p.held != 100 {
+		t.Errorf("%v: %d of %d keys were held", err, p.heldAtLookup, p.held)
+	}
+}
+
+// The exact peak is that of the shares, by weight, and far more keys than usual
+// come close to it.
+func TestComparePeakExact(t *testing.T) {
+	report, err := Compare(context.Background(), CompareConfig{
+		Nodes: mustNodes(t, "b:2,a:1,c:1"), Change: mustChange(t, "+b2:2"), Keys: UniformKeys(200_000, 1), NoTiming: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var have []string
+	for _, r := range report.Results {
+		if r.PeakToMeanExact == nil {
+			continue
+		}
+		have = append(have, r.Algorithm)
+		// Five standard deviations of the smallest node's count.
+		if bound := 5 * math.Sqrt(4.0/200_000); math.Abs(*r.PeakToMean-*r.PeakToMeanExact) > bound {
+			t.Errorf("%s: %.4f of the keys, %.4f ± %.4f of the space", r.Algorithm, *r.PeakToMean, *r.PeakToMeanExact, bound)
+		}
+		if r.Algorithm == "balanced" && *r.PeakToMeanExact > 1.0101 {
+			t.Errorf("balanced: %v", *r.PeakToMeanExact)
+		}
+	}
+	if got := strings.Join(have, " "); got != "ring balanced" {
+		t.Errorf("exact peaks of %s", got)
+	}
+}
+
 func TestCompareRefuses(t *testing.T) {
 	good := func() CompareConfig {
 		return CompareConfig{Nodes: mustNodes(t, "3"), Change: mustChange(t, "+1"), Keys: []string{"k"}, NoTiming: true}

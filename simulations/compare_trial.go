@@ -73,8 +73,8 @@ func reason(err error) string {
 
 func (t *trial) has(phase int) bool { return t.phases[phase].placement != nil }
 
-// measure takes the figures that do not need all keys, and unless told
-// otherwise those in time. Nothing else must run meanwhile.
+// measure takes the figures that do not need the keys placed, and unless told
+// otherwise the time of a build. Nothing else must run meanwhile.
 func (t *trial) measure(cfg *CompareConfig) {
 	if !t.has(phaseBefore) {
 		return
@@ -88,11 +88,16 @@ func (t *trial) measure(cfg *CompareConfig) {
 			t.result.MovedExact = new(figure(moved))
 		}
 	}
-	if cfg.NoTiming {
-		return
+	if exact, ok := p.(sharer); ok {
+		relative := exact.Shares()
+		for i, n := range p.Nodes() {
+			relative[i] /= t.fleets.shares[phaseBefore][t.fleets.number[n.ID]]
+		}
+		t.result.PeakToMeanExact = new(spreadOf(relative).peak)
 	}
-	t.result.BuildMS = new(timeBuild(t.name, cfg))
-	t.result.LookupNS = new(timeLookup(p, cfg.Keys))
+	if !cfg.NoTiming {
+		t.result.BuildMS = new(timeBuild(t.name, cfg))
+	}
 }
 
 // timeBuild returns the best time of up to three builds, in milliseconds; one

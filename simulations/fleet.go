@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ringway/ringway/internal/cli/printable"
 	"github.com/ringway/ringway/ring"
 )
 
@@ -35,7 +36,8 @@ const wantNodes = "a number of nodes or a list id[:weight[:zone]],…"
 // ParseNodes reads a fleet: a number N, which stands for the nodes node1 …
 // nodeN of weight 1, or a list of id[:weight[:zone]] separated by commas. The
 // order is that of the list. An ID is not a bare number (it would read as a
-// count) and holds no ':', ',', '@', space or control character; a list of one
+// count) and holds no ':', ',', '@' or space; IDs and zones are valid UTF-8 of
+// printable characters (unicode.IsPrint), since reports show them. A list of one
 // node is an ID without anything else.
 func ParseNodes(text string) ([]ring.Node, error) {
 	if isNumber(text) {
@@ -101,6 +103,9 @@ func parseNode(what, text, want string) (ring.Node, error) {
 	if zoned && (zone == "" || strings.Contains(zone, ":")) {
 		return node, &InputError{What: what, Found: quote(text), Want: "id[:weight[:zone]] with a zone that is not empty and holds no ':'"}
 	}
+	if !printable.Is(zone) {
+		return node, &InputError{What: what, Found: quote(text), Want: "a zone of printable characters"}
+	}
 	return node, nil
 }
 
@@ -110,8 +115,8 @@ func checkID(what, id, want string) error {
 		return &InputError{What: what, Found: "an empty ID", Want: want}
 	case isNumber(id):
 		return &InputError{What: what, Found: quote(id), Want: "an ID that is not a bare number"}
-	case strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '@' }):
-		return &InputError{What: what, Found: quote(id), Want: "an ID without spaces, control characters or '@'"}
+	case strings.ContainsAny(id, " @") || !printable.Is(id):
+		return &InputError{What: what, Found: quote(id), Want: "an ID of printable characters without spaces or '@'"}
 	}
 	return nil
 }
@@ -134,13 +139,7 @@ func inputError(what string, err error) error {
 }
 
 // quote shows what was found on one line and never at length.
-func quote(s string) string {
-	const shown = 64
-	if len(s) > shown {
-		return fmt.Sprintf("%q… (%d bytes)", s[:shown], len(s))
-	}
-	return strconv.Quote(s)
-}
+func quote(s string) string { return printable.Quote(s) }
 
 // totalWeight adds in list order, so that equal fleets give equal sums.
 func totalWeight(nodes []ring.Node) float64 {

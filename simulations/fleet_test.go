@@ -70,6 +70,13 @@ func TestParseNodesRefuses(t *testing.T) {
 		{"a b", `"a b"`},
 		{"a\nb", `"a\nb"`},
 		{"a@7", `"a@7"`},
+		{"a\u202eb", `"a\u202eb"`},
+		{"a\u0085b", `"a\u0085b"`},
+		{"a\u009b31m", `"a\u009b31m"`},
+		{"a\xffb", `"a\xffb"`},
+		{"a:1:z\x1b[31m", `"a:1:z\x1b[31m"`},
+		{"a:1:z\u202e", `"a:1:z\u202e"`},
+		{"a:1:z\xff", `"a:1:z\xff"`},
 		{"a" + strings.Repeat(",b", MaxNodes), "a list of 100001"},
 		{strings.Repeat("x", 256), "node ID \"" + strings.Repeat("x", 64) + "\"… (256 bytes)"},
 	} {
@@ -117,7 +124,8 @@ func TestChangeApply(t *testing.T) {
 
 func TestChangeRefuses(t *testing.T) {
 	for _, text := range []string{"", "1", "a", "+", "-", "+0", "-0", "+-1", "--1", "+1,", ",+1", "+1@5", "+100001", "+99999999999999999999",
-		"-a:2", "+a:", "-a:", "=a", "=a:", "=a:2:z", "=3", "+a:0", "+a b", "*1"} {
+		"-a:2", "+a:", "-a:", "=a", "=a:", "=a:2:z", "=3", "+a:0", "+a b", "*1",
+		"+a\u202eb", "-a\u009bb", "=a\xff:2", "+a:1:z\x1b", "+a:1:z\u0085"} {
 		var bad *InputError
 		if c, err := ParseChange(text); !errors.As(err, &bad) || bad.What != "change" || bad.Want == "" {
 			t.Errorf("ParseChange(%q): got %v, %v", text, c, err)

@@ -1,6 +1,7 @@
 package simulations
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -17,23 +18,37 @@ const MaxUniformKeys = 100_000_000
 // are far apart). Mix is a bijection of its counter, so that no two of the keys
 // are equal. The keys of a seed are the same for ever, whatever the count.
 func UniformKeys(count int, seed uint64) []string {
+	keys, _ := UniformKeysContext(context.Background(), count, seed) // which fails only by its context
+	return keys
+}
+
+// UniformKeysContext is UniformKeys that stops, with the context's error, once
+// that is cancelled.
+func UniformKeysContext(ctx context.Context, count int, seed uint64) ([]string, error) {
 	const digits = "0123456789abcdef"
 	const length = 20
 	// One string for all keys: a million allocations less.
-	text := make([]byte, 0, count*length)
+	var all strings.Builder
+	all.Grow(count * length)
 	start := splitmix.Mix(seed)
 	for i := range count {
-		text = append(text, "key:"...)
+		if i%batch == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		text := append(make([]byte, 0, length), "key:"...)
 		for v, shift := splitmix.At(start, uint64(i)), 60; shift >= 0; shift -= 4 {
 			text = append(text, digits[v>>shift&15])
 		}
+		all.Write(text)
 	}
-	all := string(text)
 	keys := make([]string, count)
 	for i := range keys {
-		keys[i] = all[i*length : (i+1)*length]
+		if i%batch == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		keys[i] = all.String()[i*length : (i+1)*length]
 	}
-	return keys
+	return keys, nil
 }
 
 // ParseUniform reads uniform:M and returns M; ok is false for any other text,

@@ -1,6 +1,10 @@
 package simulations
 
-import "testing"
+import (
+	"context"
+	"errors"
+	"testing"
+)
 
 func TestUniformKeys(t *testing.T) {
 	keys := UniformKeys(100_000, 1)
@@ -20,6 +24,42 @@ func TestUniformKeys(t *testing.T) {
 	// Frozen: scripts compare outputs of different versions.
 	if want := "key:bfef8030ddc2d772"; keys[0] != want {
 		t.Errorf("the first key of seed 1 is %q, was %q", keys[0], want)
+	}
+}
+
+// contextAfter is cancelled once its error has been asked for so many times.
+type contextAfter struct {
+	context.Context
+	asks int
+}
+
+func (c *contextAfter) Err() error {
+	if c.asks--; c.asks < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// Keys that take long can be stopped: at the beginning, while their text is made,
+// and while it is cut up.
+func TestUniformKeysStop(t *testing.T) {
+	for asks := range 6 {
+		keys, err := UniformKeysContext(&contextAfter{context.Background(), asks}, 3*batch, 1)
+		if keys != nil || !errors.Is(err, context.Canceled) {
+			t.Errorf("after %d looks at the context: %d keys, %v", asks, len(keys), err)
+		}
+	}
+	if keys, err := UniformKeysContext(&contextAfter{context.Background(), 6}, 3*batch, 1); len(keys) != 3*batch || err != nil {
+		t.Errorf("%d keys, %v", len(keys), err)
+	}
+}
+
+// A measurement that is cancelled has an error, not figures of no keys.
+func TestBalanceStopsAtKeys(t *testing.T) {
+	ctx := &contextAfter{context.Background(), 1} // the first is before the keys are made
+	report, err := Balance(ctx, BalanceConfig{Algorithms: []string{"modulo"}, Nodes: []int{3}, Keys: batch, Runs: 1})
+	if report != nil || !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, %v", report, err)
 	}
 }
 

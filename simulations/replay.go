@@ -160,7 +160,9 @@ type ReplayPoint struct {
 // It fails with an *InputError for a config that cannot be run, a change beyond
 // the end of the trace included, with a *trace.Error for a damaged trace, and
 // with the context's error once that is cancelled, which may close the trace. A
-// change that a placement refuses is no error: its result says so in Note.
+// change that a placement refuses is no error: its run ends there, its result
+// says so in Note, and has those figures of the changes before it that need no
+// request beyond it.
 //
 // Each placement runs on a core of its own while there are cores. Memory is that
 // of the caches, and for each distinct key its length, about 25 bytes, 16 where

@@ -76,6 +76,24 @@ func (f *changeFigures) figures(cfg *ReplayConfig) ReplayFigures {
 	return out
 }
 
+// figuresUntil returns the figures that were complete when the run ended at
+// request stop, before the end of the trace. Those that need more would look
+// better than they are.
+func (f *changeFigures) figuresUntil(stop int64, cfg *ReplayConfig) ReplayFigures {
+	out := f.figures(cfg)
+	if f.next.to > stop {
+		out.HitRateNext1000, out.ControlHitRateNext1000 = nil, nil
+	}
+	if f.window.to > stop {
+		out.HitRateWindow, out.ControlHitRateWindow, out.MissesWindow, out.ControlMissesWindow = nil, nil, nil, nil
+	}
+	if f.extra.to > stop {
+		out.ExtraLoads, out.ExtraDBSeconds = nil, nil
+	}
+	out.ExtraLoadsToEnd = nil
+	return out
+}
+
 // recovery looks for the first window after a change in which the fleet is at
 // most one percentage point behind the control.
 type recovery struct {

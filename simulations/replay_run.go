@@ -20,6 +20,8 @@ type replayRun struct {
 	whole   pairScore
 	series  series
 	note    string // why the placement has dropped out
+	kept    int    // changes made before that
+	stop    int64  // requests before that
 
 	outcomes, controlOutcomes [chunkEvents]byte
 }
@@ -79,6 +81,10 @@ func (r *replayRun) change(ctx context.Context, c *chunk) error {
 	}
 	if err != nil {
 		r.note = fmt.Sprintf("%s@%d: %s", next.Change, next.At, reason(err))
+		r.kept, r.stop = len(r.done)-len(r.plan)-1, next.At
+		if r.kept > 0 {
+			r.note += "; figures that need requests beyond it are missing"
+		}
 		return nil
 	}
 	if r.control == nil {
@@ -105,24 +111,28 @@ func (r *replayRun) change(ctx context.Context, c *chunk) error {
 	return nil
 }
 
-// result returns the figures, all nil where the placement has dropped out.
+// result returns the figures. Where the placement has dropped out, there are
+// those of the changes before that, as far as they were complete by then.
 func (r *replayRun) result() ReplayResult {
 	out := ReplayResult{Algorithm: r.name, Note: r.note, Changes: []ReplayChange{}, Series: []ReplayPoint{}}
-	for _, f := range r.done {
+	for i, f := range r.done {
 		c := ReplayChange{
 			Request: f.At, Change: f.Change.String(),
 			NodesBefore: len(f.nodesBefore), NodesAfter: len(f.nodes),
 		}
-		if r.note == "" {
+		switch {
+		case r.note == "":
 			c.ReplayFigures = f.figures(r.cfg)
+		case i < r.kept:
+			c.ReplayFigures = f.figuresUntil(r.stop, r.cfg)
 		}
 		out.Changes = append(out.Changes, c)
 	}
-	if r.note != "" {
-		return out
-	}
 	if len(out.Changes) > 0 {
 		out.ReplayFigures = out.Changes[0].ReplayFigures
+	}
+	if r.note != "" {
+		return out
 	}
 	out.HitRate, out.ControlHitRate = r.whole.fleet.rate(), r.whole.control.rate()
 	out.Series = r.series.all()

@@ -175,13 +175,61 @@ func TestMigrateLosesNothing(t *testing.T) {
 	}
 }
 
+// A placement that refuses the second change keeps the figures of the first one
+// that were complete by then, and no others: the same as without the second.
+func TestReplayRefusedLater(t *testing.T) {
+	for _, test := range []struct {
+		second          string
+		window, horizon int64
+		next, in, extra bool // which figures there are
+	}{
+		{"20000", 10_000, 10_000, true, true, true},
+		{"20000", 10_001, 10_000, true, false, true},
+		{"20000", 10_000, 10_001, true, true, false},
+		{"11000", 1000, 1000, true, true, true},
+		{"10999", 999, 999, false, true, true},
+	} {
+		run := func(changes string) ReplayResult {
+			report, err := Replay(context.Background(), ReplayConfig{
+				Trace: bundledTrace(t), Algorithms: []string{"jump"}, Nodes: mustNodes(t, "5"), Changes: mustChanges(t, changes),
+				Capacity: Capacity{Items: 1000}, Window: test.window, Horizon: test.horizon, LoadMillis: 5, Migrate: true,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return report.Results[0]
+		}
+		want := run("+1@10000").ReplayFigures
+		want.ExtraLoadsToEnd = nil
+		if !test.next {
+			want.HitRateNext1000, want.ControlHitRateNext1000 = nil, nil
+		}
+		if !test.in {
+			want.HitRateWindow, want.ControlHitRateWindow, want.MissesWindow, want.ControlMissesWindow = nil, nil, nil, nil
+		}
+		if !test.extra {
+			want.ExtraLoads, want.ExtraDBSeconds = nil, nil
+		}
+		got := run("+1@10000,-node2@" + test.second)
+		if want.RecoveryRequests != nil && got.RecoveryRequests == nil { // it came after the second change
+			want.RecoveryRequests = nil
+		}
+		if asJSON(t, got.Changes[0].ReplayFigures) != asJSON(t, want) || asJSON(t, got.ReplayFigures) != asJSON(t, want) {
+			t.Errorf("%+v: got\n%s\nwant\n%s", test, asJSON(t, got.ReplayFigures), asJSON(t, want))
+		}
+		if got.Changes[1].ReplayFigures != (ReplayFigures{}) || got.HitRate != nil || !strings.HasSuffix(got.Note, "; figures that need requests beyond it are missing") {
+			t.Errorf("%+v: %s", test, asJSON(t, got))
+		}
+	}
+}
+
 // A placement that cannot make a change says so, and has no figure.
 func TestReplayRefused(t *testing.T) {
 	report, err := Replay(context.Background(), ReplayConfig{
 		Trace:      bundledTrace(t),
 		Algorithms: []string{"jump", "ring"},
 		Nodes:      mustNodes(t, "5"),
-		Changes:    mustChanges(t, "+1@100,-node2@200"),
+		Changes:    mustChanges(t, "-node2@200,+1@300"),
 		Capacity:   Capacity{Items: 100},
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -30,7 +31,8 @@ evenly the load lies, and what lookups cost.`,
 		Example: `  ringsim compare
   ringsim compare --nodes 10 --change +1 --keys uniform:1000000 --format json
   ringsim compare --nodes a,b:2,c --change -b --algorithms ring,balanced
-  ringsim compare --assert 'ring.moved_unnecessary == 0' --assert 'balanced.peak_to_mean <= 1.02'`,
+  ringsim compare --assert 'ring.moved_unnecessary == 0 && balanced.peak_to_mean_exact <= 1.02'
+  ringsim compare --keys uniform:1000000 --assert 'balanced.peak_to_mean < ring.peak_to_mean'`,
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
@@ -121,7 +123,7 @@ func (f *compareFlags) run(cmd *cobra.Command) error {
 
 func (f *compareFlags) table(b *bytes.Buffer, s cli.Style, report *simulations.CompareReport) {
 	cli.WriteText(b, fmt.Sprintf("%d → %s (%s), %s from %s%s", report.NodesBefore, counted(report.NodesAfter, "node"),
-		f.change, counted(report.Keys, "key"), f.keys, f.least(report)), "")
+		cli.Name(f.change), counted(report.Keys, "key"), cli.Name(f.keys), f.fair(report)), "")
 	b.WriteByte('\n')
 	columns := []cli.Column{
 		{Title: "placement", Left: true}, {Title: "moved"}, {Title: "needless"}, {Title: "receivers"}, {Title: "restored"},
@@ -161,12 +163,30 @@ func peaks(r simulations.CompareResult) string {
 	return ratio3(*r.PeakToMean) + "→" + show(r.PeakToMeanAfter, ratio3)
 }
 
-// least says what no placement could save.
-func (f *compareFlags) least(report *simulations.CompareReport) string {
+// fair says what the change is worth in fair shares.
+func (f *compareFlags) fair(report *simulations.CompareReport) string {
+	joins, leaves := true, true
+	for part := range strings.SplitSeq(f.change, ",") {
+		joins = joins && strings.HasPrefix(part, "+")
+		leaves = leaves && strings.HasPrefix(part, "-")
+	}
 	for _, r := range report.Results {
-		if r.Ideal != nil {
-			return "; " + percent(*r.Ideal) + " is the least that can move"
+		switch {
+		case r.Ideal == nil:
+		case joins:
+			return "; " + percent(*r.Ideal) + " is the " + whose("newcomer", report.NodesAfter-report.NodesBefore) + " fair share"
+		case leaves:
+			return "; " + percent(*r.Ideal) + " is the " + whose("leaver", report.NodesBefore-report.NodesAfter) + " fair share"
+		default:
+			return "; fair shares change by " + percent(*r.Ideal) + " in all"
 		}
 	}
 	return ""
+}
+
+func whose(who string, number int) string {
+	if number == 1 {
+		return who + "'s"
+	}
+	return who + "s'"
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ringway/ringway/internal/cli"
+	"github.com/ringway/ringway/internal/cli/printable"
 	"github.com/ringway/ringway/simulations"
 	"github.com/ringway/ringway/simulations/trace"
 )
@@ -20,11 +21,14 @@ func readKeys(cmd *cobra.Command, source string, seed uint64) ([]string, error) 
 	if err != nil {
 		return nil, usage(err, "")
 	}
+	ctx := cmd.Context()
 	if generated {
-		return simulations.UniformKeys(count, seed), nil
+		return simulations.UniformKeysContext(ctx, count, seed)
+	}
+	if source == "" {
+		return nil, &cli.UsageError{Where: "--keys", Found: cli.Quote(source), Want: "a file, uniform:M or " + trace.BundledName}
 	}
 	// A list of keys is not guessed at: a key may look like anything.
-	ctx := cmd.Context()
 	reader, err := openTrace(ctx, source, trace.Config{Format: trace.Keys})
 	if err != nil {
 		return nil, usage(err, "keys")
@@ -75,7 +79,7 @@ func traceUsage(e *trace.Error, flag string) error {
 		}
 		return out
 	}
-	out.Where += " " + e.File
+	out.Where += " " + printable.Text(e.File)
 	if e.Line > 0 {
 		out.Where += fmt.Sprintf(": line %d", e.Line)
 	}

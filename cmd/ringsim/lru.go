@@ -95,7 +95,7 @@ func lruTable(b *bytes.Buffer, s cli.Style, report *simulations.LRUReport) {
 
 // describeTrace says what was replayed.
 func describeTrace(t simulations.TraceInfo) string {
-	text := fmt.Sprintf("%s: %s for %s", t.Source, counted(t.Requests, "request"), counted(t.Distinct, "key"))
+	text := fmt.Sprintf("%s: %s for %s", cli.Name(t.Source), counted(t.Requests, "request"), counted(t.Distinct, "key"))
 	if t.Note != "" {
 		text += " (" + t.Note + ")"
 	}

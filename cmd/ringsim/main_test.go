@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/ringway/ringway/internal/cli"
+	"github.com/ringway/ringway/internal/cli/printable"
 	"github.com/ringway/ringway/simulations"
 )
 
@@ -43,6 +43,8 @@ var golden = []struct {
 	{"compare", []string{"compare", "--no-timing"}},
 	{"compare-json", []string{"compare", "--no-timing", "--format", "json", "--algorithms", "ring,modulo,bounded"}},
 	{"compare-csv", []string{"compare", "--no-timing", "--keys", "uniform:2000", "--format", "csv"}},
+	{"compare-reweigh", []string{"compare", "--no-timing", "--algorithms", "ring", "--nodes", "3", "--change", "=node2:2", "--keys", "uniform:1000"}},
+	{"compare-several", []string{"compare", "--no-timing", "--algorithms", "ring", "--change", "+2", "--keys", "uniform:1000"}},
 	{"compare-leave", []string{"compare", "--no-timing", "--nodes", "10", "--change", "-1", "--keys", "uniform:5000"}},
 	{"compare-weights", []string{"compare", "--no-timing", "--nodes", "a,b:2,c:0.5:east", "--change", "+d:3,=a:2", "--keys", "testdata/keys.txt.gz", "--seed", "7"}},
 	{"compare-murmur3", []string{"compare", "--no-timing", "--hash", "murmur3", "--hash-seed", "5", "--vnodes", "40", "--algorithms", "ring,balanced", "--keys", "uniform:1000"}},
@@ -61,6 +63,7 @@ var golden = []struct {
 	{"replay-two-changes", []string{"replay", "--algorithms", "ring,modulo,jump,bounded", "--change", "-1@20000,+x:2@40000", "--window", "5000", "--horizon", "20000", "--db-ms", "0.5"}},
 	{"replay-migrate", []string{"replay", "--algorithms", "modulo,ring", "--migrate"}},
 	{"replay-none", []string{"replay", "--algorithms", "ring,modulo", "--change", "none"}},
+	{"replay-refused-later", []string{"replay", "--algorithms", "ring,jump", "--change", "+1@30000,-1@60000", "--horizon", "30000"}},
 	{"replay-refused", []string{"replay", "--algorithms", "jump", "--change", "-1@50000"}},
 	{"replay-bytes", []string{"replay", "--algorithms", "ring,modulo", "--trace", "testdata/trace.csv", "--columns", "key=url,size=length", "--change", "+1@60", "--capacity", "2kB", "--nodes", "a,b:2", "--window", "30"}},
 	{"replay-assert-fails", []string{"replay", "--algorithms", "ring,modulo", "--format", "csv", "--assert", "modulo.extra_loads < ring.extra_loads"}},
@@ -99,6 +102,13 @@ var golden = []struct {
 	{"bad-replay-series", []string{"replay", "--assert", "ring.series == nil"}},
 	{"bad-plot-name", []string{"replay", "--plot", "hits.png"}},
 	{"bad-plot-folder", []string{"replay", "--plot", "no/such/folder/hits.svg"}},
+	{"bad-replay-window-0", []string{"replay", "--window", "0"}},
+	{"bad-replay-horizon-0", []string{"replay", "--horizon", "0"}},
+	{"bad-replay-change-empty", []string{"replay", "--change", ""}},
+	{"bad-replay-capacity-empty", []string{"replay", "--capacity", ""}},
+	{"bad-trace-empty", []string{"lru", "--trace", ""}},
+	{"bad-trace-escape", []string{"lru", "--trace", "no\x1b[31m\u202e/such"}},
+	{"bad-plot-empty", []string{"replay", "--plot", ""}},
 	{"bad-plot-no-change", []string{"replay", "--change", "none", "--plot", "hits.svg"}},
 
 	{"bad-command", []string{"compere"}},
@@ -112,6 +122,10 @@ var golden = []struct {
 	{"bad-change", []string{"compare", "--change", "1"}},
 	{"bad-change-all", []string{"compare", "--change", "-10"}},
 	{"bad-change-unknown", []string{"compare", "--change", "-nodeX"}},
+	{"bad-change-escape", []string{"compare", "--change", "+a:1:z\u009b31m"}},
+	{"bad-change-before-keys", []string{"compare", "--change", "-nodeX", "--keys", "no/such/file"}},
+	{"bad-keys-name", []string{"compare", "--keys", ""}},
+	{"bad-nodes-escape", []string{"compare", "--nodes", "a,b\u202ec"}},
 	{"bad-change-known", []string{"compare", "--change", "+node3"}},
 	{"bad-keys-missing", []string{"compare", "--keys", "testdata/no-such-file"}},
 	{"bad-keys-directory", []string{"compare", "--keys", "testdata"}},
@@ -128,6 +142,7 @@ var golden = []struct {
 	{"bad-assert-name", []string{"compare", "--algorithms", "ring", "--assert", "jump.moved < 1"}},
 	{"bad-assert-figure", []string{"compare", "--assert", "ring.mooved < 1"}},
 	{"bad-assert-null", []string{"compare", "--no-timing", "--algorithms", "jump", "--change", "-1", "--assert", "jump.moved < 1"}},
+	{"bad-assert-infinite", []string{"compare", "--no-timing", "--algorithms", "ring", "--keys", "uniform:100", "--assert", "ring.moved / 0 > 1"}},
 	{"bad-assert-timing", []string{"compare", "--no-timing", "--assert", "ring.lookup_ns < 100"}},
 	{"bad-balance-nodes", []string{"balance", "--nodes", "10,x"}},
 	{"bad-balance-vnodes", []string{"balance", "--vnodes", "10,10"}},
@@ -144,7 +159,7 @@ func TestGolden(t *testing.T) {
 				checkUsageError(t, code, stdout, stderr)
 			}
 			for i, line := range strings.Split(stdout, "\n") {
-				if width := utf8.RuneCountInString(line); width > cli.MaxWidth && (strings.Contains(stdout, "─") || strings.Contains(stdout, "Usage:")) {
+				if width := cli.Width(line); width > cli.MaxWidth && (strings.Contains(stdout, "─") || strings.Contains(stdout, "Usage:")) {
 					t.Errorf("line %d is %d wide: %s", i+1, width, line)
 				}
 			}
@@ -184,7 +199,7 @@ func compareGolden(t *testing.T, file, got string) {
 func shellWords(args []string) string {
 	words := make([]string, len(args))
 	for i, arg := range args {
-		words[i] = arg
+		words[i] = printable.Escape(arg)
 		if arg == "" || strings.ContainsAny(arg, " '\"&|<>*;$") {
 			words[i] = "'" + arg + "'"
 		}
@@ -240,7 +255,7 @@ func TestTimings(t *testing.T) {
 		t.Errorf("exit %d\n%s", code, stdout)
 	}
 	for line := range strings.SplitSeq(stdout, "\n") {
-		if utf8.RuneCountInString(line) > cli.MaxWidth {
+		if cli.Width(line) > cli.MaxWidth {
 			t.Errorf("too wide: %s", line)
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 
@@ -34,6 +35,9 @@ func newReplay() *cobra.Command {
 once with each placement, each beside a control run over the same requests without
 the change: what the hit rate loses, and how many database loads that costs.
 
+With several changes the table and JSON hold the figures of each; CSV and the figures
+that --assert names are those of the first.
+
 Without --trace it replays the bundled trace, with the settings of the headline.`,
 		Example: `  ringsim replay
   ringsim replay --trace orm-busy.keys.gz --nodes 10 --change +1@1000000 --capacity 4000
@@ -41,7 +45,12 @@ Without --trace it replays the bundled trace, with the settings of the headline.
   ringsim replay --algorithms ring,modulo --plot hit-rate.svg --format json
   ringsim replay --migrate --assert 'ring.extra_loads < 1000'`,
 		Args: cli.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.checkGiven(cmd); err != nil {
+				return err
+			}
+			return f.run(cmd)
+		},
 	}
 	f.placementFlags.add(cmd, "all")
 	f.addVirtualNodes(cmd)
@@ -61,6 +70,28 @@ Without --trace it replays the bundled trace, with the settings of the headline.
 	f.asserts.add(cmd, "ring.extra_loads < modulo.extra_loads / 5")
 	f.format = cli.FormatFlag(cmd)
 	return cmd
+}
+
+// checkGiven refuses what would silently stand for the default.
+func (f *replayFlags) checkGiven(cmd *cobra.Command) error {
+	for _, flag := range []struct {
+		name  string
+		value int64
+	}{{"window", f.window}, {"horizon", f.horizon}} {
+		if cmd.Flags().Changed(flag.name) && flag.value < 1 {
+			return &cli.UsageError{Where: "--" + flag.name, Found: itoa(flag.value), Want: "at least 1"}
+		}
+	}
+	for _, flag := range []struct{ name, value, want string }{
+		{"change", f.change, "a change such as +1@500000, or none"},
+		{"capacity", f.capacity, "what a node holds, such as 4000 (items) or 64MB"},
+		{"plot", f.plot, "a name that ends in .svg"},
+	} {
+		if cmd.Flags().Changed(flag.name) && flag.value == "" {
+			return &cli.UsageError{Where: "--" + flag.name, Found: cli.Quote(flag.value), Want: flag.want}
+		}
+	}
+	return nil
 }
 
 // defaults fills in what the headline shows, for the bundled trace; another
@@ -248,7 +279,7 @@ func replayTable(b *bytes.Buffer, s cli.Style, report *simulations.ReplayReport,
 			continue
 		}
 		c := r.Changes[i]
-		title = fmt.Sprintf("%s after %s: %d → %s", c.Change, counted(c.Request, "request"), c.NodesBefore, counted(c.NodesAfter, "node"))
+		title = fmt.Sprintf("%s after %s: %d → %s", cli.Name(c.Change), counted(c.Request, "request"), c.NodesBefore, counted(c.NodesAfter, "node"))
 		rows = append(rows, []string{
 			r.Algorithm, show(c.Moved, percent), show(c.HitRateBefore, percent), show(c.HitRateNext1000, percent), show(c.ControlHitRateNext1000, percent),
 			show(c.MissesWindow, compact), show(c.ControlMissesWindow, compact),
@@ -273,11 +304,33 @@ func wholeTable(b *bytes.Buffer, s cli.Style, report *simulations.ReplayReport) 
 }
 
 func (f *replayFlags) legend(b *bytes.Buffer, report *simulations.ReplayReport) {
-	window := commas(report.Window)
-	cli.WriteText(b, fmt.Sprintf("control: the same requests without the change. before: hit rate in the %s requests before it; next 1k: in the 1,000 after it; "+
+	cli.WriteText(b, fmt.Sprintf("control: the same requests without the change. before: hit rate in the %s requests before it; next 1k: in the %s after it; "+
 		"misses: in the %s after it. extra: database loads beyond the control's, over the %s requests after it; "+
-		"db time: what they cost at %g ms each. recovery: requests until a window is within one point of the control.",
-		window, window, commas(report.Horizon), f.dbMillis), "")
+		"db time: what they cost at %g ms each. recovery: requests until a window of %s is within one point of the control.",
+		within(report, report.Window, before), within(report, 1000, after), within(report, report.Window, after), within(report, report.Horizon, after),
+		f.dbMillis, commas(report.Window)), "")
+}
+
+// within says how many requests a figure of the changes is really taken over: so
+// many, or as many as the trace has on that side of the change.
+func within(report *simulations.ReplayReport, most int64, side func(*simulations.ReplayReport, simulations.ReplayChange) int64) string {
+	low, high := int64(math.MaxInt64), int64(0)
+	for _, r := range report.Results {
+		for _, c := range r.Changes {
+			n := min(most, side(report, c))
+			low, high = min(low, n), max(high, n)
+		}
+	}
+	if low < high {
+		return commas(low) + " to " + commas(high)
+	}
+	return commas(high)
+}
+
+func before(_ *simulations.ReplayReport, c simulations.ReplayChange) int64 { return c.Request }
+
+func after(report *simulations.ReplayReport, c simulations.ReplayChange) int64 {
+	return report.Trace.Requests - c.Request
 }
 
 func seconds(x float64) string {

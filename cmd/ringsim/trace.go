@@ -31,6 +31,9 @@ func (f *traceFlags) add(cmd *cobra.Command) {
 // it is done; Ctrl-C closes the trace too, and so ends a read that waits for a
 // pipe.
 func (f *traceFlags) open(ctx context.Context) (reader *trace.Reader, stop func(), err error) {
+	if f.file == "" {
+		return nil, nil, &cli.UsageError{Where: "--trace", Found: cli.Quote(f.file), Want: "a file or " + trace.BundledName}
+	}
 	cfg := trace.Config{Limit: f.limit}
 	if cfg.Format, err = trace.ParseFormat(f.format); err != nil {
 		return nil, nil, usage(err, "trace")

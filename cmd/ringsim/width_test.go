@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"math"
+	"os"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/ringway/ringway/internal/cli"
+	"github.com/ringway/ringway/internal/cli/printable"
 	"github.com/ringway/ringway/ring"
 	"github.com/ringway/ringway/simulations"
 )
@@ -46,8 +48,44 @@ func TestTablesAreNeverTooWide(t *testing.T) {
 	headline(&b, cli.Style{}, &replay, 5)
 	lruTable(&b, cli.Style{}, &simulations.LRUReport{Results: []simulations.LRUResult{{Capacity: math.MaxInt64, Unit: "bytes", Requests: math.MaxInt64, Hits: math.MaxInt64, HitRate: &whole}}})
 	for line := range strings.SplitSeq(b.String(), "\n") {
-		if n := utf8.RuneCountInString(line); n > cli.MaxWidth {
+		if n := cli.Width(line); n > cli.MaxWidth {
 			t.Errorf("%d wide: %s", n, line)
+		}
+	}
+}
+
+// Nor are lines too wide, or hold what a terminal must not see, whatever the names
+// of files and nodes.
+func TestNamesAreClippedAndQuoted(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	long, wide, nasty := strings.Repeat("x", 250), strings.Repeat("日", 80), "k\x1b[31m\u202e\u009b"
+	for _, name := range []string{long, wide, nasty} {
+		if err := os.WriteFile(name, []byte("a\nb\na\nc\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		for _, node := range []string{long, wide} {
+			for _, args := range [][]string{
+				{"compare", "--no-timing", "--algorithms", "ring,jump,bounded", "--keys", name, "--nodes", node + ",b", "--change", "-" + node},
+				{"compare", "--no-timing", "--algorithms", "ring,jump,bounded", "--keys", name, "--nodes", "3", "--change", "+" + node + ":1:" + wide},
+				{"replay", "--algorithms", "ring,jump", "--trace", name, "--nodes", node + ",b", "--change", "-" + node + "@2", "--capacity", "5", "--plot", "p.svg"},
+				{"lru", "--trace", name},
+			} {
+				code, stdout, stderr := run(args...)
+				if code != 0 || stdout == "" {
+					t.Fatalf("%q: exit %d, %s", args, code, stderr)
+				}
+				for line := range strings.Lines(stdout) {
+					line = strings.TrimSuffix(line, "\n")
+					if cli.Width(line) > cli.MaxWidth || !printable.Is(line) {
+						t.Errorf("%q: %d wide: %q", args, cli.Width(line), line)
+					}
+				}
+				_, stdout, _ = run(append(args, "--format", "json")...)
+				if !json.Valid([]byte(stdout)) || !printable.Is(strings.ReplaceAll(stdout, "\n", "")) {
+					t.Errorf("%q: JSON %q", args, stdout)
+				}
+			}
 		}
 	}
 }
@@ -69,7 +107,7 @@ func TestScaled(t *testing.T) {
 			t.Errorf("got %q, want %q", test.got, test.want)
 		}
 	}
-	if utf8.RuneCountInString(spreadScale) != utf8.RuneCountInString(spreadBar(1, 1)) {
+	if cli.Width(spreadScale) != cli.Width(spreadBar(1, 1)) {
 		t.Error("the scale and the bars differ in length")
 	}
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -11,7 +12,10 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
+
+	"github.com/ringway/ringway/internal/cli/printable"
 )
 
 // toy is a command with a flag of each kind.
@@ -48,8 +52,9 @@ func TestRunErrors(t *testing.T) {
 		{args: "--=3", run: done, code: 2, stderr: `toy: flags: found "--=3", expected a flag that "toy --help" lists`},
 		{args: "nope", run: done, code: 2, stderr: `toy: command: found "nope", expected one of completion, sub`},
 		{args: "sub more", run: done, code: 2, stderr: `toy: sub: found the argument "more", expected flags only`},
-		{args: "", run: func(*cobra.Command) error { return &UsageError{Where: "--x a\nb", Found: "c\r\x1bd"} }, code: 2, stderr: "toy: --x a b: found c  d"},
+		{args: "", run: func(*cobra.Command) error { return &UsageError{Where: "--x a\nb", Found: "c\r\x1bd"} }, code: 2, stderr: `toy: --x a\nb: found c\r\x1bd`},
 		{args: "", run: func(*cobra.Command) error { return errors.New("disk full") }, code: 1, stderr: "toy: disk full"},
+		{args: "", run: func(*cobra.Command) error { return errors.New("disk\u202e full\u009b31m\xff") }, code: 1, stderr: `toy: disk\u202e full\u009b31m\xff`},
 		{args: "", run: func(*cobra.Command) error { return &FailedError{Lines: []string{"a is not b", "c is not d"}} }, code: 1, stderr: "toy: a is not b\ntoy: c is not d"},
 		{args: "", run: func(cmd *cobra.Command) error { return cmd.Context().Err() }, ctx: cancelled, code: 130, stderr: "toy: interrupted"},
 	} {
@@ -166,6 +171,94 @@ func TestWriteText(t *testing.T) {
 	if len(lines) != 4 || !strings.HasPrefix(lines[1], "  wörd") || strings.Count(b.String(), "wörd") != 50 {
 		t.Errorf("got\n%s", &b)
 	}
+}
+
+// What is wide is measured in cells, and cut where no break helps.
+func TestWidth(t *testing.T) {
+	for _, test := range []struct {
+		text  string
+		width int
+		want  string
+	}{
+		{"abc", 3, "abc"}, {"abcd", 3, "ab…"}, {"日本語", 6, "日本語"}, {"日本語", 5, "日本…"}, {"日本語", 4, "日…"}, {"e\u0301e\u0301", 2, "e\u0301e\u0301"}, {"", 0, ""},
+	} {
+		if got := Clip(test.text, test.width); got != test.want || Width(got) > test.width {
+			t.Errorf("%s in %d: %s", test.text, test.width, got)
+		}
+	}
+	if got := Name("a\x1bb"); got != `"a\x1bb"` {
+		t.Error(got)
+	}
+	if got := Name(strings.Repeat("日", 30)); Width(got) > 40 {
+		t.Error(got)
+	}
+	var b bytes.Buffer
+	WriteText(&b, "a "+strings.Repeat("日本 ", 60)+strings.Repeat("x", 250)+" z", "  ")
+	WriteTable(&b, Style{}, []Column{{"name", true}, {"load", false}}, [][]string{{"日本語", "1"}})
+	lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
+	for _, line := range lines {
+		if Width(line) > MaxWidth {
+			t.Errorf("%d wide: %s", Width(line), line)
+		}
+	}
+	if n := len(lines); lines[n-4] != "  z" || lines[n-2] != strings.Repeat("─", Width(lines[n-1])) {
+		t.Errorf("got\n%s", &b)
+	}
+}
+
+// Ambiguous characters have one width, whatever the locale.
+func TestWidthIsNotOfTheLocale(t *testing.T) {
+	if Width("─┃…–") != 4 {
+		t.Error(Width("─┃…–"))
+	}
+	text.OverrideRuneWidthEastAsianWidth(true)
+	defer text.OverrideRuneWidthEastAsianWidth(false)
+	if Width("…") != 2 {
+		t.Error("the override that this package relies on does nothing")
+	}
+}
+
+// JSON means the same with what a terminal must not see.
+func TestWriteJSONEscapes(t *testing.T) {
+	const nasty = "日 a\x1b\u0085\u009b\u202e\x7f\U000e0001\\"
+	var b bytes.Buffer
+	if err := WriteJSON(&b, Record{{"name", nasty}, {"list", []string{nasty}}}); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(b.String()) {
+		if !printable.Is(strings.TrimSuffix(line, "\n")) {
+			t.Errorf("printed raw: %q", line)
+		}
+	}
+	var back struct {
+		Name string
+		List []string
+	}
+	if err := json.Unmarshal(b.Bytes(), &back); err != nil || back.Name != nasty || back.List[0] != nasty {
+		t.Errorf("%v: read back %q", err, back)
+	}
+}
+
+// A file that cannot be written is named on one line.
+func TestWriteFileNames(t *testing.T) {
+	err := WriteFile(filepath.Join(t.TempDir(), "no", "a\n\u202eb"), nil)
+	if err == nil || !printable.Is(err.Error()) || !strings.Contains(err.Error(), `a\n\u202eb`) {
+		t.Errorf("%q", err)
+	}
+}
+
+// waitForever is the environment variable that makes this test binary a command
+// which does not heed its context.
+const waitForever = "CLI_TEST_WAIT_FOREVER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(waitForever) != "" {
+		os.Exit(Main(&cobra.Command{Use: "toy", Run: func(cmd *cobra.Command, _ []string) {
+			cmd.PrintErrln("waiting")
+			select {}
+		}}))
+	}
+	os.Exit(m.Run())
 }
 
 func TestStyle(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/ringway/ringway/internal/cli/printable"
 )
 
 // Exit codes.
@@ -87,24 +89,7 @@ func wantOf(f *pflag.Flag) string {
 }
 
 // Quote shows what was found on one line and never at length.
-func Quote(s string) string {
-	const shown = 64
-	if len(s) > shown {
-		return fmt.Sprintf("%q… (%d bytes)", s[:shown], len(s))
-	}
-	return fmt.Sprintf("%q", s)
-}
-
-// oneLine keeps a text from breaking the promise of one line: a file name may
-// hold anything.
-func oneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, s)
-}
+func Quote(s string) string { return printable.Quote(s) }
 
 // NoArgs refuses arguments. It stands for cobra.NoArgs, whose error does not
 // say what was expected.

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/ringway/ringway/internal/cli/printable"
 )
 
 // WriteFile writes a file so that it is complete or not there: under another name
@@ -13,7 +15,7 @@ import (
 func WriteFile(name string, data []byte) (err error) {
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("%s was not written: %w", name, reasonOf(err))
+			err = fmt.Errorf("%s was not written: %w", printable.Text(name), reasonOf(err))
 		}
 	}()
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {

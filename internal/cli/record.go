@@ -10,6 +10,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/ringway/ringway/internal/cli/printable"
 )
 
 // A Field is a named value of a Record: nil, bool, a number, string, Record,
@@ -163,7 +168,7 @@ func writeValue(b *bytes.Buffer, f Field, indent string) error {
 		if string(text) == "null" && list.Kind() == reflect.Slice {
 			text = []byte("[]")
 		}
-		b.Write(text)
+		b.Write(escapeJSON(text))
 		return nil
 	}
 	b.WriteByte('[')
@@ -176,10 +181,31 @@ func writeValue(b *bytes.Buffer, f Field, indent string) error {
 			return fmt.Errorf("%s: %w", f.Name, err)
 		}
 		b.WriteString("\n" + indent + "  ")
-		b.Write(text)
+		b.Write(escapeJSON(text))
 	}
 	b.WriteString("\n" + indent + "]")
 	return nil
+}
+
+// escapeJSON writes characters that a terminal must not see as \u escapes, which
+// mean the same to whoever reads the JSON. They can only be within strings.
+func escapeJSON(text []byte) []byte {
+	if printable.Is(string(text)) {
+		return text
+	}
+	var out []byte
+	for _, r := range string(text) {
+		switch {
+		case unicode.IsPrint(r):
+			out = utf8.AppendRune(out, r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, "\\u%04x\\u%04x", high, low)
+		default:
+			out = fmt.Appendf(out, "\\u%04x", r)
+		}
+	}
+	return out
 }
 
 // WriteCSV writes a header and one line a record, by RFC 4180. The records have

@@ -12,15 +12,20 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/ringway/ringway/internal/cli/printable"
 )
+
+// grace is how long a command that was interrupted may take to end by itself.
+const grace = 100 * time.Millisecond
 
 // Main runs the command with the program's arguments and standard streams, and
 // returns the exit code.
 //
 // Ctrl-C cancels the command's context. Whatever does not heed that within a
-// second, such as reading from a pipe that nobody writes to, is cut off; that
-// leaves nothing half-written, since files are renamed into place when they are
-// complete and output is one write. A second Ctrl-C ends the program at once.
+// tenth of a second, such as opening a pipe that nobody writes to, is cut off;
+// that leaves nothing half-written, since files are renamed into place when they
+// are complete and output is one write. A second Ctrl-C ends the program at once.
 func Main(root *cobra.Command) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -31,7 +36,8 @@ func Main(root *cobra.Command) int {
 		stop() // the next signal kills
 		select {
 		case <-finished:
-		case <-time.After(time.Second):
+		case <-time.After(grace):
+			fmt.Fprintf(os.Stderr, "%s: interrupted\n", root.Name())
 			os.Exit(ExitInterrupted)
 		}
 	}()
@@ -39,7 +45,7 @@ func Main(root *cobra.Command) int {
 }
 
 // Run runs the command and returns the exit code. Errors go to stderr, one line
-// each, after the name of the program.
+// each, after the name of the program; what cannot be shown is escaped.
 func Run(ctx context.Context, root *cobra.Command, args []string, stdout, stderr io.Writer) int {
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetFlagErrorFunc(flagError)
@@ -57,11 +63,11 @@ func Run(ctx context.Context, root *cobra.Command, args []string, stdout, stderr
 		fmt.Fprintf(stderr, "%s: interrupted\n", root.Name())
 		return ExitInterrupted
 	case errors.As(err, &usage):
-		fmt.Fprintf(stderr, "%s: %s\n", root.Name(), oneLine(err.Error()))
+		fmt.Fprintf(stderr, "%s: %s\n", root.Name(), printable.Escape(err.Error()))
 		return ExitUsage
 	}
 	for line := range strings.SplitSeq(err.Error(), "\n") {
-		fmt.Fprintf(stderr, "%s: %s\n", root.Name(), oneLine(line))
+		fmt.Fprintf(stderr, "%s: %s\n", root.Name(), printable.Escape(line))
 	}
 	return ExitFailed
 }

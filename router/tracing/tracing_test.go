@@ -71,7 +71,7 @@ func (r *recorder) take(t *testing.T) (lines []string) {
 		line := s.name + " in " + s.parent
 		for _, a := range s.attributes {
 			if strings.HasPrefix(string(a.Key), "ringway.") || a.Key == "db.operation.batch.size" {
-				line += fmt.Sprintf(" %s=%v", a.Key, a.Value.Emit())
+				line += fmt.Sprintf(" %s=%v", a.Key, a.Value.String())
 			}
 		}
 		lines = append(lines, line+" "+s.status.String())

@@ -15,6 +15,8 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgsvg"
+
+	"github.com/ringway/ringway/internal/cli/printable"
 )
 
 // A Chart is lines over a common X axis.
@@ -47,7 +49,8 @@ const (
 	height = 11 * vg.Centimeter
 )
 
-// WriteSVG draws the chart. It fails for a chart without points and for values
+// WriteSVG draws the chart. Words that XML has no characters for, or that are not
+// printable otherwise, are quoted. It fails for a chart without points and for values
 // that are not finite, and when w fails.
 func (c Chart) WriteSVG(w io.Writer) error {
 	low, high, err := c.yRange()
@@ -55,15 +58,15 @@ func (c Chart) WriteSVG(w io.Writer) error {
 		return err
 	}
 	p := gonum.New()
-	p.Title.Text = c.Title
-	p.X.Label.Text, p.Y.Label.Text = c.XLabel, c.YLabel
+	p.Title.Text = printable.Text(c.Title)
+	p.X.Label.Text, p.Y.Label.Text = printable.Text(c.XLabel), printable.Text(c.YLabel)
 	for _, style := range []*text.Style{&p.Title.TextStyle, &p.X.Label.TextStyle, &p.Y.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label, &p.Legend.TextStyle} {
 		style.Font.Variant = "Sans"
 		style.Font.Size = font.Points(10)
 	}
 	p.Title.TextStyle.Font.Size = font.Points(13)
 	p.Title.Padding = vg.Points(8)
-	p.X.Tick.Marker, p.Y.Tick.Marker = ticks{}, ticks{c.YUnit}
+	p.X.Tick.Marker, p.Y.Tick.Marker = ticks{}, ticks{printable.Text(c.YUnit)}
 	p.X.Padding, p.Y.Padding = 0, 0
 	grid := plotter.NewGrid()
 	grid.Vertical.Color, grid.Horizontal.Color = color.Gray{0xe4}, color.Gray{0xe4}
@@ -143,7 +146,7 @@ func (c Chart) addLines(p *gonum.Plot) error {
 		}
 		p.Add(line)
 		if l.Name != "" {
-			p.Legend.Add(l.Name, line)
+			p.Legend.Add(printable.Text(l.Name), line)
 		}
 	}
 	return nil
@@ -156,7 +159,7 @@ func (c Chart) addMarks(p *gonum.Plot, low, high float64) error {
 			return fmt.Errorf("plot: mark %q: %w", m.Text, err)
 		}
 		line.Color, line.Width = color.Gray{0x70}, vg.Points(0.8)
-		label, err := plotter.NewLabels(plotter.XYLabels{XYs: plotter.XYs{{X: m.X, Y: high}}, Labels: []string{m.Text}})
+		label, err := plotter.NewLabels(plotter.XYLabels{XYs: plotter.XYs{{X: m.X, Y: high}}, Labels: []string{printable.Text(m.Text)}})
 		if err != nil {
 			return fmt.Errorf("plot: mark %q: %w", m.Text, err)
 		}

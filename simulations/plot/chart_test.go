@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -52,6 +53,40 @@ func TestWriteSVG(t *testing.T) {
 	}
 	if svg := second.String(); !strings.Contains(svg, "#0072B2") || !strings.Contains(svg, "sans-serif") {
 		t.Error("the ring's colour or the fonts are missing")
+	}
+}
+
+// Whatever the words, the chart is XML.
+func TestWriteSVGQuotes(t *testing.T) {
+	for _, word := range []string{"a\x1bb", "a\x00b", "a\u202eb", "a\u0085b", "a\xffb", "a\ufffeb"} {
+		want := strconv.Quote(word)
+		for place, c := range map[string]Chart{
+			"title": {Title: word}, "x": {XLabel: word}, "y": {YLabel: word}, "unit": {YUnit: word},
+			"line": {Lines: []Line{{Name: word, X: []float64{0, 1}, Y: []float64{0, 1}}}}, "mark": {Marks: []Mark{{X: 0, Text: word}}},
+		} {
+			c.Lines = append(c.Lines, Line{X: []float64{0, 1}, Y: []float64{0, 1}})
+			var b bytes.Buffer
+			if err := c.WriteSVG(&b); err != nil {
+				t.Fatal(err)
+			}
+			var words strings.Builder
+			for decoder := xml.NewDecoder(&b); ; {
+				token, err := decoder.Token()
+				if errors.Is(err, io.EOF) {
+					break
+				}
+				if err != nil {
+					t.Errorf("%q as %s: not XML: %v", word, place, err)
+					break
+				}
+				if text, ok := token.(xml.CharData); ok {
+					words.Write(text)
+				}
+			}
+			if !strings.Contains(words.String(), want) {
+				t.Errorf("%q as %s: not in the chart as %s", word, place, want)
+			}
+		}
 	}
 }
 

@@ -3,6 +3,8 @@ package trace
 import (
 	"fmt"
 	"strings"
+
+	"github.com/ringway/ringway/internal/cli/printable"
 )
 
 // Error says what is wrong with a trace or with a Config. It is always one line
@@ -20,7 +22,7 @@ func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("trace: ")
 	if e.File != "" {
-		b.WriteString(e.File + ": ")
+		b.WriteString(printable.Text(e.File) + ": ")
 	}
 	if e.Line > 0 {
 		fmt.Fprintf(&b, "line %d: ", e.Line)

@@ -237,3 +237,11 @@ func TestParse(t *testing.T) {
 		}
 	}
 }
+
+// An error is one line that a terminal may see, whatever the file is called.
+func TestErrorQuotesTheName(t *testing.T) {
+	_, err := Open("no\n\x1b\u202e/such", Config{})
+	if want := `trace: "no\n\x1b\u202e/such": no such file or directory`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
