@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/ringway/ringway/internal/faultproxy"
 	"github.com/ringway/ringway/internal/servertest"
 	"github.com/ringway/ringway/membership"
@@ -40,6 +41,57 @@ func (c *tally) incr(ctx context.Context, r *Redis) error {
 		c.unknown++
 	}
 	return err
+}
+
+// A connection that breaks after the server has done a command and before its
+// reply is there: a write fails, a read is asked once more.
+func TestNothingIsSentTwice(t *testing.T) {
+	proxy := faultproxy.New(t, servertest.Redis(t).Addr())
+	source, err := membership.NewManual(membership.Member{ID: "node0", Address: proxy.Addr()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer source.Close()
+	r := newRedis(t, Config{Source: source, Breaker: BreakerConfig{Disabled: true}})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	for name, incr := range map[string]func(key string) error{
+		"plain": func(key string) error { return r.Incr(ctx, key).Err() },
+		"pipeline": func(key string) error {
+			return exec(r.Pipelined(ctx, func(p redis.Pipeliner) error { p.Incr(ctx, key); return nil }))
+		},
+		"MULTI": func(key string) error {
+			return exec(r.TxPipelined(ctx, func(p redis.Pipeliner) error { p.Incr(ctx, key); return nil }))
+		},
+		"shared": func(key string) error {
+			n, _, _ := r.enter(key) // somebody else's request is in flight
+			defer n.leave()
+			return r.Incr(ctx, key).Err()
+		},
+		"shared for ever": func(key string) error {
+			n, _, _ := r.enter(key)
+			defer n.leave()
+			return r.Incr(context.Background(), key).Err()
+		},
+	} {
+		if err := incr(name); err != nil { // the connection is there
+			t.Fatalf("%s: %v", name, err)
+		}
+		proxy.CutOneReply(1)
+		var failed *NodeError
+		if err := incr(name); !errors.As(err, &failed) {
+			t.Errorf("%s: the reply was cut, and the error is %v", name, err)
+		}
+		proxy.Heal()
+		if n, err := r.Get(ctx, name).Int(); n != 2 || err != nil {
+			t.Errorf("%s: two increments made %d, %v", name, n, err)
+		}
+		proxy.CutOneReply(1)
+		if n, err := r.Get(ctx, name).Int(); n != 2 || err != nil {
+			t.Errorf("%s: a read whose first reply was cut: %d, %v", name, n, err)
+		}
+		proxy.Heal()
+	}
 }
 
 // load is a number of workers, each with a counter on every node.

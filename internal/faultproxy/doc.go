@@ -8,6 +8,7 @@
 //	proxy.Hang()                       // connections stay open, nothing passes
 //	proxy.Reset()                      // those there are get a RST
 //	proxy.CutReplies(100)              // each connection ends after 100 more bytes
+//	proxy.CutOneReply(2)               // only the first that gets so far
 //	proxy.Heal()                       // as it was; hung connections go on
 //
 // It is for loopback and a handful of connections: a packet is what one read

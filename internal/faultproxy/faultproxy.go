@@ -20,7 +20,8 @@ type Proxy struct {
 	delay   time.Duration
 	hung    chan struct{} // closed by Heal; nil if nothing hangs
 	cut     bool
-	allowed int // bytes of replies that a connection may still pass, if cut
+	once    bool // the first cut is the only one
+	allowed int  // bytes of replies that a connection may still pass, if cut
 }
 
 // link is one connection of a client and the one to the server.
@@ -82,7 +83,14 @@ func (p *Proxy) Reset() {
 func (p *Proxy) CutReplies(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.cut, p.allowed = true, n
+	p.cut, p.once, p.allowed = true, false, n
+}
+
+// CutOneReply is CutReplies for the first connection that gets so far.
+func (p *Proxy) CutOneReply(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cut, p.once, p.allowed = true, true, n
 }
 
 // Heal ends every fault. What hung goes on.
@@ -190,5 +198,10 @@ func (p *Proxy) hold(l *link, n int, replies bool) (pass int, open bool) {
 	}
 	left := max(0, allowed-l.replied)
 	l.replied += n
+	if left < n {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.cut = p.cut && !p.once
+	}
 	return min(n, left), true
 }

@@ -95,6 +95,14 @@ func TestFaults(t *testing.T) {
 	}
 	p.Heal()
 
+	p.CutOneReply(3)
+	if got, err := roundTrip(dial(t, p), "hello"); got != "hel" || err == nil {
+		t.Errorf("the cut reply: %q, %v", got, err)
+	}
+	if got, err := roundTrip(dial(t, p), "hello"); got != "hello" || err != nil {
+		t.Errorf("after the cut reply: %q, %v", got, err)
+	}
+
 	c = dial(t, p)
 	if _, err := roundTrip(c, "hello"); err != nil {
 		t.Fatal(err)

@@ -43,12 +43,15 @@ func TestGarbage(t *testing.T) {
 		two := make(chan struct{})
 		c := client(t, Config{Address: fake(t, func(s *session) {
 			s.request()
+			s.send("MN\r\n")
+			s.request()
 			<-two
 			s.request()
 			s.send(garbage + "EN\r\nEN\r\n")
 			s.untilClosed()
 		}, answer)})
 		ctx := background(t)
+		must(t, c.Ping(ctx)) // from here on, a call that is alone reads for itself
 		var running sync.WaitGroup
 		call := func() {
 			running.Go(func() {
@@ -56,7 +59,7 @@ func TestGarbage(t *testing.T) {
 				wantError(t, err, ErrProtocol, ErrOutcomeUnknown)
 			})
 		}
-		call() // reads for itself
+		call()
 		eventually(t, "the first call is under way", func() bool { return c.Stats().InFlight == 1 })
 		call()
 		eventually(t, "the second call is under way", func() bool { return c.Stats().InFlight == 2 })
@@ -241,14 +244,14 @@ func TestCallsRunOut(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	waits := make(chan error)
+	go func() { waits <- c.Ping(background(t)) }()
+	eventually(t, "somebody waits for room", cn.crowded.Load)
 	ctx, cancel := context.WithTimeout(background(t), 20*time.Millisecond)
 	defer cancel()
 	err := c.Ping(ctx)
 	wantError(t, err, context.DeadlineExceeded)
 	wantSent(t, err, false)
-	waits := make(chan error)
-	go func() { waits <- c.Ping(background(t)) }()
-	eventually(t, "somebody waits for room", cn.crowded.Load)
 	close(release)
 	must(t, <-waits)
 }

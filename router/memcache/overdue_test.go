@@ -307,3 +307,47 @@ func TestCloseDuringCalls(t *testing.T) {
 		running.Wait()
 	})
 }
+
+// A stubborn connection goes on writing after it was closed.
+type stubborn struct {
+	net.Conn
+	writes int
+	let    chan struct{}
+}
+
+func (s *stubborn) Write(p []byte) (int, error) {
+	if s.writes++; s.writes > 1 { // the greeting is let through
+		<-s.let
+	}
+	return s.Conn.Write(p)
+}
+
+// Close returns when nothing runs any more, whatever it is busy with.
+func TestCloseWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := piped(t, Config{}, (*session).untilClosed)
+		let := make(chan struct{})
+		dial := c.config.Dial
+		c.config.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			nc, err := dial(ctx, network, address)
+			return &stubborn{Conn: nc, let: let}, err
+		}
+		called := make(chan error, 1)
+		go func() { called <- c.Ping(context.Background()) }()
+		synctest.Wait()
+		closed := make(chan struct{})
+		go func() {
+			c.Close()
+			close(closed)
+		}()
+		synctest.Wait()
+		select {
+		case <-closed:
+			t.Error("Close has returned while the connection was being written")
+		default:
+		}
+		close(let)
+		<-closed
+		wantError(t, <-called, ErrClosed)
+	})
+}

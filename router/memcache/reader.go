@@ -28,24 +28,20 @@ const (
 	roleGoroutine
 )
 
-const (
-	// directWindow is how long a caller reads before it sees that its context
-	// was cancelled; the deadline of a context it keeps to the moment. Shorter
-	// is not better: a timer that is due before the kernel's own next tick
-	// (4 ms) made every call slower by some 2 µs.
-	directWindow = 10 * time.Millisecond
-	// directLooks is how many windows a caller waits through before it leaves
-	// the reading to the goroutine.
-	directLooks = 4
-)
+// directWindow is how long a caller reads before it sees that its context was
+// cancelled; the deadline of a context it keeps to the moment. Shorter is not
+// better: a timer that is due before the kernel's own next tick (4 ms) made
+// every call slower by some 2 µs.
+const directWindow = 10 * time.Millisecond
 
-// lead is for the caller that has the role. It reads until its call is
-// completed, its context has ended or it has waited for long, and passes the
-// role on.
+// lead is for the caller that has the role. It reads until its call is completed
+// or its context has ended, and passes the role on.
 func (cn *conn) lead(ctx context.Context) {
-	now := cn.lastLead
 	deadline, bounded := ctx.Deadline()
-	for range directLooks {
+	for now := cn.lastLead; ; now = time.Now() {
+		if ctx.Err() != nil || bounded && !deadline.After(now) {
+			break
+		}
 		if bounded && deadline.Before(now.Add(directWindow)) {
 			cn.setReadDeadline(deadline)
 		} else if now.Add(directWindow / 2).After(cn.readUntil) {
@@ -60,10 +56,9 @@ func (cn *conn) lead(ctx context.Context) {
 			cn.fail(err)
 			break
 		}
-		if done || ctx.Err() != nil {
+		if done {
 			break
 		}
-		now = time.Now()
 	}
 	cn.mu.Lock()
 	defer cn.mu.Unlock()

@@ -246,3 +246,24 @@ func TestBatchOutcomes(t *testing.T) {
 		})
 	}
 }
+
+// The role of the reader is freed only where nobody waits, or a reply would
+// never be read.
+func TestReleaseOfTheRole(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		prepare  func(*conn)
+		released bool
+	}{
+		{"idle", func(*conn) {}, true},
+		{"a call came in between", func(cn *conn) { cn.entered.Add(1) }, false},
+		{"calls come side by side", func(cn *conn) { cn.together = true }, false},
+		{"the connection has failed", func(cn *conn) { cn.err = io.EOF }, false},
+	} {
+		cn := offline(strings.NewReader(""))
+		tt.prepare(cn)
+		if got := cn.release(); got != tt.released || (cn.role == roleFree) != tt.released {
+			t.Errorf("%s: got released %v, role %d", tt.name, got, cn.role)
+		}
+	}
+}

@@ -53,7 +53,7 @@ func TestParseReplyRefuses(t *testing.T) {
 		"VA\r\n", "VA \r\n", "VA x\r\n", "VA -1\r\n", "VA +1\r\n", "VA 1x\r\n", "VA 1073741825\r\n", "VA 99999999999999999999999\r\n",
 		"VA 18446744073709551617\r\n", // 2^64 + 1, which is 1 where nobody looks for overflow
 		"HD c\r\n", "HD c-1\r\n", "HD cx\r\n", "HD c18446744073709551616\r\n", "HD f4294967296\r\n", "HD t-2\r\n", "HD t\r\n",
-		"HD h2\r\n", "HD h\r\n", "HD s\r\n", "HD l\r\n", "HD k\r\n", "HD O\r\n", "HD c1\rHD\r\n",
+		"HD h2\r\n", "HD h\r\n", "HD s\r\n", "HD l\r\n", "HD k\r\n", "HD O\r\n", "HD c1\rHD\r\n", "HD ka\rb\r\n", "SERVER_ERROR a\rb\r\n",
 	} {
 		var got reply
 		if err := parseReply([]byte(line), &got); !errors.Is(err, ErrProtocol) {
