@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/ringway/ringway/ring"
@@ -180,14 +179,10 @@ func (r *Redis) writeCopies(ctx context.Context, c *command.Command, cmd redis.C
 	}
 	cmds := twins(ctx, cmd, len(holders))
 	errs := make([]error, len(holders))
-	var wait sync.WaitGroup
-	for i, n := range holders {
-		wait.Go(func() {
-			errs[i] = r.exec(ctx, n, c, cmds[i], n.inFlight.Load())
-			cmds[i].SetErr(errs[i])
-		})
-	}
-	wait.Wait()
+	together(len(holders), func(i int) {
+		errs[i] = r.exec(ctx, holders[i], c, cmds[i], holders[i].inFlight.Load())
+		cmds[i].SetErr(errs[i])
+	})
 	return r.settle(c, cmds, keys, holders)
 }
 

@@ -3,7 +3,6 @@ package router
 import (
 	"context"
 	"errors"
-	"sync"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/ringway/ringway/router/command"
@@ -120,16 +119,14 @@ func (r *Redis) settleSplit(c *command.Command, cmd redis.Cmder, keys []string, 
 // runShares sends all pieces at the same time and waits for them. A node that
 // has just left the fleet fails its piece.
 func (r *Redis) runShares(ctx context.Context, c *command.Command, args []any, shares []share) {
-	var wait sync.WaitGroup
-	for i := range shares {
+	together(len(shares), func(i int) {
 		sh := &shares[i]
 		sh.cmd = redis.NewCmd(ctx, pieceArgs(c.Split(), args, sh.keys)...)
 		inFlight := sh.node.enter()
 		if inFlight == 0 {
 			sh.err = sh.node.fail(ErrClosed)
-			continue
+			return
 		}
-		wait.Go(func() { sh.err = r.execAndLeave(ctx, sh.node, c, sh.cmd, inFlight) })
-	}
-	wait.Wait()
+		sh.err = r.execAndLeave(ctx, sh.node, c, sh.cmd, inFlight)
+	})
 }

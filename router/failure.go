@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"sync"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/ringway/ringway/ring"
@@ -162,19 +161,15 @@ func (r *Redis) splitOverSuccessors(ctx context.Context, c *command.Command, arg
 		}
 		shares[j].keys = append(shares[j].keys, i)
 	}
-	var wait sync.WaitGroup
-	for j := range shares {
+	together(len(shares), func(j int) {
 		sh := &shares[j]
 		sh.cmd = redis.NewCmd(ctx, pieceArgs(c.Split(), args, sh.keys)...)
 		names := make([]string, len(sh.keys))
 		for k, i := range sh.keys {
 			names[k] = keys[i]
 		}
-		wait.Go(func() {
-			sh.err = r.gutter(ctx, c, sh.cmd, names, sh.node, targets[j].owns, failed, lost.err)
-		})
-	}
-	wait.Wait()
+		sh.err = r.gutter(ctx, c, sh.cmd, names, sh.node, targets[j].owns, failed, lost.err)
+	})
 	for j := range shares {
 		if shares[j].err == lost.err {
 			shares[j].node = lost.node // it is the owner that failed
@@ -209,6 +204,6 @@ func (r *Redis) gutter(ctx context.Context, c *command.Command, cmd redis.Cmder,
 	for _, key := range keys {
 		cmds = append(cmds, redis.NewIntCmd(ctx, "PEXPIRE", key, r.cfg.Failure.GutterTTL.Milliseconds(), "LT"))
 	}
-	_ = r.flight(ctx, n, n.client.TxPipeline(), "MULTI", cmds) // each command has its error
+	_ = r.fly(ctx, n, n.client.TxPipeline(), "MULTI", cmds) // each command has its error
 	return cmd.Err()
 }

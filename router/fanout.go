@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
-	"sync"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/ringway/ringway/router/command"
@@ -68,12 +67,10 @@ func (r *Redis) allNodes(ctx context.Context, c *command.Command, cmd redis.Cmde
 	}
 	replies := make([]*redis.Cmd, len(nodes))
 	errs := make([]error, len(nodes))
-	var wait sync.WaitGroup
-	for i, n := range nodes {
+	together(len(nodes), func(i int) {
 		replies[i] = redis.NewCmd(ctx, cmd.Args()...)
-		wait.Go(func() { errs[i] = r.exec(ctx, n, c, replies[i], n.inFlight.Load()) })
-	}
-	wait.Wait()
+		errs[i] = r.exec(ctx, nodes[i], c, replies[i], nodes[i].inFlight.Load())
+	})
 	return combineAll(c, cmd, nodes, replies, errs)
 }
 

@@ -3,7 +3,6 @@ package router
 import (
 	"context"
 	"errors"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -352,20 +351,17 @@ func (m *Memcached) ForEachNode(ctx context.Context, fn func(ctx context.Context
 		return m.empty()
 	}
 	errs := make([]error, len(s.nodes))
-	var wait sync.WaitGroup
-	for i, n := range s.nodes {
-		wait.Go(func() {
-			if n.enter() == 0 {
-				errs[i] = n.fail(ErrClosed)
-				return
-			}
-			defer n.leave()
-			if err := fn(ctx, n.member().ID, n.client); err != nil {
-				errs[i] = n.fail(err)
-			}
-		})
-	}
-	wait.Wait()
+	together(len(s.nodes), func(i int) {
+		n := s.nodes[i]
+		if n.enter() == 0 {
+			errs[i] = n.fail(ErrClosed)
+			return
+		}
+		defer n.leave()
+		if err := fn(ctx, n.member().ID, n.client); err != nil {
+			errs[i] = n.fail(err)
+		}
+	})
 	return errors.Join(errs...)
 }
 
@@ -418,14 +414,11 @@ func enterGroups(groups []keyGroup) bool {
 // each runs a request for every group at the same time, and leaves the nodes.
 func (m *Memcached) each(ctx context.Context, groups []keyGroup, request func(i int, c *memcache.Client) error) []error {
 	errs := make([]error, len(groups))
-	var wait sync.WaitGroup
-	for i, g := range groups {
-		wait.Go(func() {
-			defer g.node.leave()
-			errs[i] = g.node.ask(ctx, func(c *memcache.Client) error { return request(i, c) })
-		})
-	}
-	wait.Wait()
+	together(len(groups), func(i int) {
+		n := groups[i].node
+		defer n.leave()
+		errs[i] = n.ask(ctx, func(c *memcache.Client) error { return request(i, c) })
+	})
 	return errs
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/ringway/ringway/router/command"
@@ -35,11 +34,20 @@ func (r *Redis) routePipeline(ctx context.Context, cmds []redis.Cmder) error {
 
 // batches is a pipeline cut by node: one flight each.
 type batches struct {
-	router *Redis
-	of     map[*redisNode][]redis.Cmder
-	order  []*redisNode // each node entered once
-	finish []func()     // puts the replies of split commands together
+	router  *Redis
+	flights []flight           // each node entered once
+	at      map[*redisNode]int // of flights; made when they are too many to look through
+	finish  []func()           // puts the replies of split commands together
+	room    int                // for about as many commands as a flight will have
 }
+
+type flight struct {
+	node *redisNode
+	cmds []redis.Cmder
+}
+
+// fewFlights are found faster by looking at each than in a map.
+const fewFlights = 16
 
 // plan routes every command of a pipeline by one snapshot. A command that cannot
 // be routed has its error and goes nowhere; the others go all the same.
@@ -49,7 +57,7 @@ func (r *Redis) plan(ctx context.Context, cmds []redis.Cmder) (*batches, error) 
 		if s.placement == nil {
 			return nil, r.empty()
 		}
-		b := &batches{router: r, of: make(map[*redisNode][]redis.Cmder)}
+		b := &batches{router: r, room: len(cmds)/len(s.nodes) + 8}
 		for _, cmd := range cmds {
 			cmd.SetErr(nil)
 			if err := b.add(ctx, s, cmd); err != nil {
@@ -57,21 +65,44 @@ func (r *Redis) plan(ctx context.Context, cmds []redis.Cmder) (*batches, error) 
 			}
 		}
 		entered := 0
-		for entered < len(b.order) && b.order[entered].enter() > 0 {
+		for entered < len(b.flights) && b.flights[entered].node.enter() > 0 {
 			entered++
 		}
-		if entered == len(b.order) {
+		if entered == len(b.flights) {
 			return b, nil
 		}
-		leaveAll(b.order[:entered])
+		for _, f := range b.flights[:entered] { // the ring has just changed
+			f.node.leave()
+		}
 	}
 }
 
 func (b *batches) put(n *redisNode, cmd redis.Cmder) {
-	if _, has := b.of[n]; !has {
-		b.order = append(b.order, n)
+	f := b.flightTo(n)
+	f.cmds = append(f.cmds, cmd)
+}
+
+func (b *batches) flightTo(n *redisNode) *flight {
+	if b.at == nil {
+		for i := range b.flights {
+			if b.flights[i].node == n {
+				return &b.flights[i]
+			}
+		}
+		if len(b.flights) == fewFlights {
+			b.at = make(map[*redisNode]int)
+			for i, f := range b.flights {
+				b.at[f.node] = i
+			}
+		}
+	} else if i, has := b.at[n]; has {
+		return &b.flights[i]
 	}
-	b.of[n] = append(b.of[n], cmd)
+	if b.at != nil {
+		b.at[n] = len(b.flights)
+	}
+	b.flights = append(b.flights, flight{node: n, cmds: make([]redis.Cmder, 0, b.room)})
+	return &b.flights[len(b.flights)-1]
 }
 
 func (b *batches) add(ctx context.Context, s *snapshot[*redisNode], cmd redis.Cmder) error {
@@ -87,6 +118,13 @@ func (b *batches) add(ctx context.Context, s *snapshot[*redisNode], cmd redis.Cm
 		return &UnsupportedError{Command: c.Name(), Reason: "a blocking command would hold up all that follow it in a pipeline: send it by itself"}
 	}
 	if err := sendable(c, args); err != nil {
+		return err
+	}
+	if pos, single := c.Key(args); single && c.Route() <= command.SplitByKey && r.alone() {
+		key, err := r.key(args[pos])
+		if err == nil {
+			b.put(s.nodes[s.placement.OwnerIndex(key)], cmd)
+		}
 		return err
 	}
 	switch c.Route() {
@@ -135,6 +173,12 @@ func (b *batches) add(ctx context.Context, s *snapshot[*redisNode], cmd redis.Cm
 	return nil
 }
 
+// alone reports whether nothing but its owner has to do with a key: there are
+// no copies, and no failure policy that would need the key once more.
+func (r *Redis) alone() bool {
+	return r.cfg.Replication.Factor <= 1 && r.cfg.Failure.Policy == FailFast
+}
+
 // addSplit puts the pieces of a command into the flights of their nodes.
 func (b *batches) addSplit(ctx context.Context, s *snapshot[*redisNode], c *command.Command, cmd redis.Cmder, names []string) {
 	shares := cut(s, names)
@@ -180,25 +224,17 @@ func (b *batches) addAll(ctx context.Context, s *snapshot[*redisNode], c *comman
 
 // run sends all flights at the same time and waits for them.
 func (b *batches) run(ctx context.Context) {
-	if len(b.order) == 1 { // no goroutine for the common case
-		b.fly(ctx, b.order[0])
-		return
-	}
-	var wait sync.WaitGroup
-	for _, n := range b.order {
-		wait.Go(func() { b.fly(ctx, n) })
-	}
-	wait.Wait()
+	together(len(b.flights), func(i int) { b.fly(ctx, &b.flights[i]) })
 }
 
-func (b *batches) fly(ctx context.Context, n *redisNode) {
-	defer n.leave()
-	_ = b.router.flight(ctx, n, n.client.Pipeline(), "PIPELINE", b.of[n]) // each command has its error
+func (b *batches) fly(ctx context.Context, f *flight) {
+	defer f.node.leave()
+	_ = b.router.fly(ctx, f.node, f.node.client.Pipeline(), "PIPELINE", f.cmds) // each command has its error
 }
 
-// flight runs commands through a pipeline or transaction of the node. Commands
+// fly runs commands through a pipeline or transaction of the node. Commands
 // without a reply have the error of the flight.
-func (r *Redis) flight(ctx context.Context, n *redisNode, pipe redis.Pipeliner, name string, cmds []redis.Cmder) (err error) {
+func (r *Redis) fly(ctx context.Context, n *redisNode, pipe redis.Pipeliner, name string, cmds []redis.Cmder) (err error) {
 	if r.cfg.Tracer != nil {
 		traced, done := r.trace(ctx, n, name, len(cmds))
 		ctx = traced
@@ -249,7 +285,7 @@ func (r *Redis) transaction(ctx context.Context, cmds []redis.Cmder) error {
 		return err
 	}
 	defer n.leave()
-	return r.flight(ctx, n, n.client.TxPipeline(), "MULTI", cmds)
+	return r.fly(ctx, n, n.client.TxPipeline(), "MULTI", cmds)
 }
 
 func (r *Redis) transactionKeys(cmds []redis.Cmder) (names []string, err error) {

@@ -189,20 +189,17 @@ func (r *Redis) ForEachNode(ctx context.Context, fn func(ctx context.Context, id
 		return r.empty()
 	}
 	errs := make([]error, len(s.nodes))
-	var wait sync.WaitGroup
-	for i, n := range s.nodes {
-		wait.Go(func() {
-			if n.enter() == 0 {
-				errs[i] = n.fail(ErrClosed)
-				return
-			}
-			defer n.leave()
-			if err := fn(ctx, n.member().ID, n.client); err != nil {
-				errs[i] = n.fail(err)
-			}
-		})
-	}
-	wait.Wait()
+	together(len(s.nodes), func(i int) {
+		n := s.nodes[i]
+		if n.enter() == 0 {
+			errs[i] = n.fail(ErrClosed)
+			return
+		}
+		defer n.leave()
+		if err := fn(ctx, n.member().ID, n.client); err != nil {
+			errs[i] = n.fail(err)
+		}
+	})
 	return errors.Join(errs...)
 }
 

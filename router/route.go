@@ -200,17 +200,21 @@ func (r *Redis) routeKeys(ctx context.Context, c *command.Command, cmd redis.Cmd
 	if r.cfg.Replication.Factor > 1 {
 		return r.copies(ctx, c, cmd, names)
 	}
+	if c.Route() == command.SplitByKey {
+		return r.split(ctx, c, cmd, names)
+	}
 	n, err := r.nodeOfAll(c.Name(), names)
-	if err == nil {
-		err = r.execAndLeave(ctx, n, c, cmd, n.inFlight.Load())
-		if err != nil && err != redis.Nil && r.cfg.Failure.Policy != FailFast {
-			return r.afterFailure(ctx, c, cmd, names, err)
-		}
+	if err != nil {
 		return err
 	}
-	var crossing *CrossNodeError
-	if c.Route() == command.SplitByKey && errors.As(err, &crossing) {
-		return r.split(ctx, c, cmd, names)
+	return r.whole(ctx, n, c, cmd, names)
+}
+
+// whole runs a command on the one node that has all its keys, and was entered.
+func (r *Redis) whole(ctx context.Context, n *redisNode, c *command.Command, cmd redis.Cmder, keys []string) error {
+	err := r.execAndLeave(ctx, n, c, cmd, n.inFlight.Load())
+	if err != nil && err != redis.Nil && r.cfg.Failure.Policy != FailFast {
+		return r.afterFailure(ctx, c, cmd, keys, err)
 	}
 	return err
 }

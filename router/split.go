@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/ringway/ringway/router/command"
@@ -19,23 +18,29 @@ type share struct {
 }
 
 // split cuts a command into one for each node that owns some of its keys, runs
-// them at the same time, and puts the replies together.
+// them at the same time, and puts the replies together. A command whose keys
+// have one owner goes there as it is.
 func (r *Redis) split(ctx context.Context, c *command.Command, cmd redis.Cmder, keys []string) error {
-	if !splittable(c, cmd) {
-		return unsplittable(c, cmd)
-	}
-	shares, err := r.shares(ctx, c, cmd.Args(), keys)
+	shares, err := r.shares(keys)
 	if err != nil {
 		return err
 	}
-	var wait sync.WaitGroup
-	for i := range shares {
-		s := &shares[i]
-		wait.Go(func() {
-			s.err = r.execAndLeave(ctx, s.node, c, s.cmd, s.node.inFlight.Load())
-		})
+	if len(shares) == 1 {
+		return r.whole(ctx, shares[0].node, c, cmd, keys)
 	}
-	wait.Wait()
+	if !splittable(c, cmd) {
+		for _, s := range shares {
+			s.node.leave()
+		}
+		return unsplittable(c, cmd)
+	}
+	for i := range shares {
+		shares[i].cmd = redis.NewCmd(ctx, pieceArgs(c.Split(), cmd.Args(), shares[i].keys)...)
+	}
+	together(len(shares), func(i int) {
+		s := &shares[i]
+		s.err = r.execAndLeave(ctx, s.node, c, s.cmd, s.node.inFlight.Load())
+	})
 	return r.gather(c, cmd, keys, r.afterSplit(ctx, c, cmd.Args(), keys, shares))
 }
 
@@ -69,8 +74,8 @@ func unsplittable(c *command.Command, cmd redis.Cmder) error {
 	return &UnsupportedError{Command: c.Name(), Reason: fmt.Sprintf("its keys are on several nodes, whose replies cannot be made one %T", cmd)}
 }
 
-// shares cuts the arguments. Every node in the result is entered.
-func (r *Redis) shares(ctx context.Context, c *command.Command, args []any, keys []string) ([]share, error) {
+// shares groups the keys by owner. Every node in the result is entered.
+func (r *Redis) shares(keys []string) ([]share, error) {
 	for {
 		s := r.fleet.current.Load()
 		if s.placement == nil {
@@ -82,9 +87,6 @@ func (r *Redis) shares(ctx context.Context, c *command.Command, args []any, keys
 			entered++
 		}
 		if entered == len(shares) {
-			for i := range shares {
-				shares[i].cmd = redis.NewCmd(ctx, pieceArgs(c.Split(), args, shares[i].keys)...)
-			}
 			return shares, nil
 		}
 		for _, sh := range shares[:entered] { // the ring has just changed
@@ -95,11 +97,18 @@ func (r *Redis) shares(ctx context.Context, c *command.Command, args []any, keys
 
 // cut groups the keys by owner, in the order of their first keys.
 func cut(s *snapshot[*redisNode], keys []string) []share {
-	all := make([]int, len(keys))
-	for i := range keys {
-		all[i] = i
+	shares := make([]share, 0, min(len(s.nodes), len(keys)))
+	at := make([]int, len(s.nodes)) // 1 + the share of each node, 0 for none
+	for i, key := range keys {
+		owner := s.placement.OwnerIndex(key)
+		if at[owner] == 0 {
+			shares = append(shares, share{node: s.nodes[owner]})
+			at[owner] = len(shares)
+		}
+		sh := &shares[at[owner]-1]
+		sh.keys = append(sh.keys, i)
 	}
-	return cutBy(all, func(i int) *redisNode { return s.nodes[s.placement.OwnerIndex(keys[i])] })
+	return shares
 }
 
 // cutBy groups keys, given by their positions, by node, in the order of their
