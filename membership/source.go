@@ -3,7 +3,8 @@ package membership
 import (
 	"context"
 	"errors"
-	"sync"
+
+	"github.com/ringway/ringway/membership/internal/latest"
 )
 
 // ErrClosed is returned by a Source that was closed.
@@ -35,16 +36,13 @@ func Static(members ...Member) (Source, error) {
 
 // Manual is a Source that the program sets itself. Make one with NewManual.
 type Manual struct {
-	mu      sync.Mutex // guards what follows
-	view    View
-	changed chan struct{} // closed at the next change
-	closed  bool
+	views latest.Box[View]
 }
 
 // NewManual returns a source whose first view has these members. It copies
 // them, and fails for members without an address or that no placement takes.
 func NewManual(members ...Member) (*Manual, error) {
-	m := &Manual{changed: make(chan struct{})}
+	m := new(Manual)
 	if err := m.Set(members...); err != nil {
 		return nil, err
 	}
@@ -58,44 +56,18 @@ func (m *Manual) Set(members ...Member) error {
 	if err != nil {
 		return err
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.closed {
-		return ErrClosed
-	}
-	m.view = View{Version: m.view.Version + 1, Epoch: m.view.Epoch + 1, Members: prepared}
-	close(m.changed)
-	m.changed = make(chan struct{})
-	return nil
+	return m.views.Set(func(old View, version uint64) View {
+		return View{Version: version, Epoch: old.Epoch + 1, Members: prepared}
+	})
 }
 
 // Next implements Source.
 func (m *Manual) Next(ctx context.Context, after uint64) (View, error) {
-	for {
-		m.mu.Lock()
-		view, changed, closed := m.view, m.changed, m.closed
-		m.mu.Unlock()
-		if closed {
-			return View{}, ErrClosed
-		}
-		if view.Version > after {
-			return view, nil
-		}
-		select {
-		case <-ctx.Done():
-			return View{}, context.Cause(ctx)
-		case <-changed:
-		}
-	}
+	return m.views.Next(ctx, after)
 }
 
 // Close implements Source.
 func (m *Manual) Close() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if !m.closed {
-		m.closed = true
-		close(m.changed)
-	}
+	m.views.Close(ErrClosed)
 	return nil
 }

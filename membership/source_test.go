@@ -7,7 +7,6 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/ringway/ringway/ring"
 	"go.uber.org/goleak"
 )
 
@@ -102,29 +101,3 @@ func TestBadMembersChangeNothing(t *testing.T) {
 		t.Errorf("the view after bad input: %+v, %v", v, err)
 	}
 }
-
-// TestTwoRings holds which states own keys now and which will.
-func TestTwoRings(t *testing.T) {
-	for state, want := range map[State]struct{ now, next bool }{
-		Joining: {false, false}, Announced: {false, true}, Importing: {false, true}, Active: {true, true},
-		Leaving: {true, false}, Exporting: {true, false}, Left: {false, false}, Unhealthy: {true, true}, Dead: {true, true},
-	} {
-		m, err := NewManual(Member{ID: "n", Address: "h:1", State: state}, Member{ID: "r", Kind: Router, State: state})
-		if err != nil {
-			t.Fatal(err)
-		}
-		v, err := m.Next(t.Context(), 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if now, next := owns(v.Current()), owns(v.Next()); now != want.now || next != want.next {
-			t.Errorf("%s: owns now %v, next %v; want %+v", state, now, next, want)
-		}
-		if n, known := v.Member("n"); !known || n.State != state {
-			t.Errorf("member n: %+v", n)
-		}
-		m.Close()
-	}
-}
-
-func owns(nodes []ring.Node) bool { return len(nodes) == 1 && nodes[0].ID == "n" }

@@ -25,6 +25,23 @@ func (f Fingerprint) Short() string { return hex.EncodeToString(f[:8]) }
 // at random can be guessed and then recognised.
 func (r *Ring) Fingerprint() Fingerprint { return r.fingerprint }
 
+// FingerprintOf returns the fingerprint that New(nodes, cfg) would have, without
+// building the ring. It fails as New does.
+func FingerprintOf(nodes []Node, cfg Config) (Fingerprint, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return Fingerprint{}, err
+	}
+	if err := ValidateNodes(nodes); err != nil {
+		return Fingerprint{}, err
+	}
+	sorted := SortedByID(nodes)
+	if err := checkTokenCounts(sorted, cfg.VirtualNodes); err != nil {
+		return Fingerprint{}, err
+	}
+	return fingerprint(cfg, sorted), nil
+}
+
 // fingerprint encodes without ambiguity (fixed widths, length prefixes, nodes in
 // the order of their IDs) and hashes that. The encoding is frozen: fleets
 // compare fingerprints across versions.

@@ -104,6 +104,9 @@ func TestFingerprintTellsApart(t *testing.T) {
 		"seed":          mustNew(t, base, Config{Hasher: Hasher{Seed: 1}}),
 		"tags":          mustNew(t, base, Config{Hasher: Hasher{HashTags: true}}),
 	} {
+		if f, err := FingerprintOf(r.Nodes(), r.cfg); err != nil || f != r.Fingerprint() {
+			t.Errorf("%s: without the ring %s, %v; of the ring %s", name, f, err, r.Fingerprint())
+		}
 		if twin, known := seen[r.Fingerprint()]; known {
 			t.Errorf("%s has the fingerprint of %s", name, twin)
 		}

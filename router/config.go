@@ -19,22 +19,31 @@ type Config struct {
 	// the router.
 	Source membership.Source
 
-	Placement PlacementConfig
-	Node      NodeConfig
-	Breaker   BreakerConfig
-	Failure   FailureConfig
-	Keys      KeyGuard
+	Placement PlacementConfig // which node owns which key; the same for all clients of a fleet
+	Node      NodeConfig      // how to reach a node
+	Breaker   BreakerConfig   // when a node is left alone for a while
+	Failure   FailureConfig   // what happens to an operation whose node is not reached
+	Keys      KeyGuard        // keys to refuse
 	Memcached MemcachedConfig // what only NewMemcached needs
 
-	// Replication keeps copies of keys on further nodes; off by default.
+	// Replication keeps copies of keys on further nodes; off by default, and for
+	// Redis only.
 	Replication ReplicationConfig
 
-	// Tracer is told of each request to a node; package tracing has one for
-	// OpenTelemetry. nil: nobody is.
+	// Tracer is told of each request to a Redis node; package tracing has one
+	// for OpenTelemetry. nil: nobody is.
 	Tracer Tracer
 
-	// Commands makes further commands known, such as those of a module.
+	// Commands makes further Redis commands known, such as those of a module.
 	Commands []command.Definition
+
+	// FailClosed refuses every operation with a *DisagreementError while the
+	// fleet disagrees about the ring: other members have had another one for
+	// longer than convergence takes, or the fleet computes another one than this
+	// router from the same members. By default OnError is told, and operations
+	// go on: for a cache, a key that two clients look for on different nodes
+	// costs less than no cache at all.
+	FailClosed bool
 
 	// NoAutoPipeline sends each command of NewRedis by itself. By default
 	// commands of concurrent callers for one node share a connection and a
@@ -45,8 +54,8 @@ type Config struct {
 	// that is closed, waits for requests in flight; 0 means 30 s.
 	DrainTimeout time.Duration
 
-	// OnNewNode is called with each node's client before its first request: the
-	// place for instrumentation by node. It must not call the router.
+	// OnNewNode is called with each Redis node's client before its first request:
+	// the place for instrumentation by node. It must not call the router.
 	OnNewNode func(id string, client *redis.Client)
 
 	// OnError is told what a router cannot return to anybody: a view of the
@@ -55,21 +64,26 @@ type Config struct {
 	OnError func(error)
 }
 
-// NodeConfig says how to reach a node. Addresses come from the Source.
+// NodeConfig says how to reach a node. Addresses come from the Source. The zero
+// value is for servers without TLS and passwords.
 type NodeConfig struct {
-	// Username and Password for every node; Credentials, where it is set, is
-	// asked instead for each new connection, so that they may differ by node and
-	// change. None of them is ever logged.
+	// Username and Password for every Redis node; Credentials, where it is set,
+	// is asked instead for each new connection, with the node's ID, so that they
+	// may differ by node and change. None of them is ever logged.
 	Username, Password string
 	Credentials        func(ctx context.Context, node string) (username, password string, err error)
 
 	DB  int         // Redis database
 	TLS *tls.Config // nil: no TLS. A ServerName is filled in where it has none
 
-	DialTimeout  time.Duration // 0 means 1 s
-	ReadTimeout  time.Duration // for a reply; 0 means 1 s
-	WriteTimeout time.Duration // 0 means ReadTimeout
-	PoolSize     int           // connections a node at most; 0 means 10 a CPU
+	// DialTimeout bounds the opening of a connection, ReadTimeout the wait for a
+	// reply; 0 means 1 s. The deadline of a call's context counts if it is
+	// earlier. For memcached, whose connections are shared, ReadTimeout is how
+	// long one may go without any reply that is due before it is given up.
+	DialTimeout, ReadTimeout time.Duration
+
+	WriteTimeout time.Duration // Redis: of a request; 0 means ReadTimeout
+	PoolSize     int           // Redis: connections a node at most; 0 means 10 a CPU
 }
 
 // String prints the configuration for people, the password left out.
@@ -91,7 +105,7 @@ func hidden(secret string) string {
 // KeyGuard refuses keys before anything is sent. The zero value lets everything
 // through that the server takes.
 type KeyGuard struct {
-	MaxLength int             // bytes; 0 means 512 MiB, what Redis takes
+	MaxLength int             // bytes; 0: what the server takes, 512 MiB with Redis and 250 bytes with memcached
 	Allowed   func(byte) bool // nil: every byte
 }
 

@@ -76,7 +76,7 @@ func (r *Redis) copies(ctx context.Context, c *command.Command, cmd redis.Cmder,
 	}
 	s := r.fleet.current.Load()
 	if s.placement == nil {
-		return r.empty()
+		return r.empty(s)
 	}
 	holders := r.holders(s, keys)
 	switch {
@@ -142,7 +142,7 @@ func (r *Redis) enterHolders(keys []string) ([]*redisNode, error) {
 	for {
 		s := r.fleet.current.Load()
 		if s.placement == nil {
-			return nil, r.empty()
+			return nil, r.empty(s)
 		}
 		holders := r.holders(s, keys)
 		if holders == nil {

@@ -13,7 +13,7 @@ import (
 func (r *Redis) splitReads(ctx context.Context, c *command.Command, cmd redis.Cmder, keys []string) error {
 	s := r.fleet.current.Load()
 	if s.placement == nil {
-		return r.empty()
+		return r.empty(s)
 	}
 	holders := make([][]*redisNode, len(keys))
 	left := make([]int, len(keys)) // keys that nobody has answered yet
@@ -45,7 +45,7 @@ func (r *Redis) splitReads(ctx context.Context, c *command.Command, cmd redis.Cm
 func (r *Redis) splitWrites(ctx context.Context, c *command.Command, cmd redis.Cmder, keys []string) error {
 	s := r.fleet.current.Load()
 	if s.placement == nil {
-		return r.empty()
+		return r.empty(s)
 	}
 	all, ranks := make([]int, len(keys)), 0
 	holders := make([][]*redisNode, len(keys))

@@ -1,14 +1,18 @@
-// Package router sends each key to the server that owns it: a client for a fleet
-// of ordinary Redis servers, without a proxy and without cluster mode.
+// Package router sends each key to the server that owns it: clients for fleets of
+// ordinary Redis and memcached servers, without a proxy and without cluster mode.
 //
 //	r, err := router.NewRedis(ctx, router.Config{Source: source})
+//	m, err := router.NewMemcached(ctx, router.Config{Source: source})
 //
 // [Redis] is a redis.UniversalClient of go-redis v9. Whatever takes that
 // interface takes it; all of go-redis's methods, pipelines, transactions,
-// scripts and subscriptions are there. Which servers there are is said by a
-// membership.Source, and may change while the client is in use. Which of them
-// owns a key is said by the ring, the same for every client with the same
-// Config.Placement: nobody is asked.
+// scripts and subscriptions are there. [Memcached] has the methods of gomemcache,
+// with a context first. Which servers there are is said by a membership.Source,
+// and may change while the client is in use; each client sees the members of its
+// own kind. Which of them owns a key is said by the ring, the same for every
+// client with the same Config.Placement: nobody is asked.
+//
+// What is said below without naming one of them holds for both.
 //
 // # From redis.NewRing and redis.NewClient
 //
@@ -29,7 +33,30 @@
 // one node here: give them a common hash tag, the part in braces, which alone is
 // hashed. "{user:1}:cart" and "{user:1}:orders" are together.
 //
-// # How a call goes
+// # From gomemcache
+//
+//	client := memcache.New("10.0.0.1:11211", "10.0.0.2:11211")
+//
+//	source, err := membership.Static(
+//		membership.Member{ID: "a", Kind: membership.Memcached, Address: "10.0.0.1:11211"},
+//		membership.Member{ID: "b", Kind: membership.Memcached, Address: "10.0.0.2:11211"})
+//	client, err := router.NewMemcached(ctx, router.Config{Source: source})
+//
+// The methods have the same names, and the errors that say how an operation went
+// too: [ErrCacheMiss], [ErrCASConflict], [ErrNotStored], [ErrServerError],
+// [ErrMalformedKey]; ErrNoServers is [ErrNoNodes]. Test with errors.Is. An [Item]
+// is a value and not a pointer; its TTL is a duration, where Expiration was a
+// number of seconds, and CompareAndSwap takes the CAS that the Item shows.
+// Timeout is Config.Node.ReadTimeout and DialTimeout, and the context's deadline;
+// MaxIdleConns has no counterpart, since callers share the few connections of
+// Config.Memcached.Conns.
+//
+// Here too keys are placed otherwise. adapter/memcacheselector gives gomemcache
+// these placements, for programs that stay with it. The servers must have the
+// meta commands, as memcached 1.6 has: one without them is refused when it is
+// dialled.
+//
+// # How a Redis call goes
 //
 // redis.Get → the command's key, by the table of package command → its owner on
 // the ring → the go-redis client of that node. There is no more to it: no lock,
@@ -64,7 +91,7 @@
 //     [UnknownCommandError], since a guess where its keys are could write to the
 //     wrong node. Config.Commands makes it known.
 //
-// # Pipelines
+// # Redis pipelines
 //
 // A pipeline is cut by node, and each part is one flight; the flights go at the
 // same time. Commands on one key keep their order, those on keys of different
@@ -72,7 +99,7 @@
 // or whose node is down, does not stop the others. TxPipelined is MULTI and EXEC
 // on one node.
 //
-// # Subscriptions
+// # Redis subscriptions
 //
 // A channel belongs to the node that owns its name as a key, hash tag included:
 // PUBLISH and SPUBLISH go there, and [Redis.Subscribe] and [Redis.SSubscribe]
@@ -83,9 +110,60 @@
 // ring at that moment is not heard; as with one Redis server, a message that
 // nobody receives is lost.
 //
+// # How a memcached call goes
+//
+// Memcached.Get → the owner of the key on the ring → the client of that node, of
+// package memcache. Calls of any number of goroutines share a node's connections
+// and are pipelined on them: there is no pool to run dry, and nobody waits for
+// the reply of another.
+//
+//   - One key: sent to its owner. Hash tags count here too, unless
+//     PlacementConfig.WholeKeys is set.
+//   - [Memcached.GetMulti] and [Memcached.SetMulti]: one exchange a node, or
+//     one for each 256 keys, all nodes at the same time. They are quiet on the
+//     wire: only hits, and what was not stored, are answered.
+//   - [Memcached.FlushAll] and [Memcached.Ping]: every node.
+//   - What is left, such as leases, stale items, statistics and dumps, has the
+//     node's own client: [Memcached.ForEachNode].
+//
+// # Memcached: keys
+//
+// A key is 1 to 250 bytes. Spaces, control characters and DEL are refused, as
+// they would end the key on the wire and begin a command: the error matches
+// ErrMalformedKey. With Config.Memcached.EncodeKeys such keys are sent in base64
+// instead, up to 186 bytes of them. The server stores what it
+// decodes, and the ring places what the caller gave: the encoding makes no
+// difference to either. Bytes from 0x80 on need none. Config.Keys refuses further
+// keys, with a [KeyError].
+//
+// Nothing is sent of an operation one of whose keys or values is refused, also if
+// there are many of them.
+//
+// # Memcached: partial results of GetMulti
+//
+// The map holds what was found, whatever the error. A key that is not in it was
+// absent if the error is nil. Otherwise the error is a [MultiError]: its Failed
+// has the error of each node, and its Keys every key asked of these nodes. A key
+// in Keys and in the map was read before its node failed; one in Keys alone may
+// exist or not; all others are absent. With the policies Miss and Successor the
+// keys of nodes that could not be reached, or gave no answer before the context
+// ended, count as absent and there is no error for them: look at the context.
+//
+// # Memcached: times to live, flags and CAS
+//
+// Item.TTL is 0 for ever, negative for at once; the server counts whole seconds,
+// and a part of one is rounded up. Beyond 30 days the end depends on this
+// machine's clock: see memcache.Item. What Get returns has the CAS of that
+// version and no TTL. CompareAndSwap stores if it is still that version:
+// ErrCASConflict if it was changed, ErrNotStored if it is gone. A CAS is a
+// number of the server that gave it out: after a change of the owner, or a
+// restart of the server, it says nothing, and may match by accident. Item.Flags are the application's own, 32 bits. Increment and
+// Decrement are of 64 bits without a sign.
+//
 // # When something fails
 //
-//   - A reply of the server, an error or redis.Nil, is returned as it is.
+//   - A reply of the server is returned as it is: redis.Nil and Redis's errors,
+//     ErrCacheMiss and its kin.
 //   - A node that cannot be reached, or does not answer in time, is a
 //     [NodeError] that names it. The keys of the other nodes notice nothing.
 //   - A node that fails again and again has its breaker opened: its commands
@@ -98,12 +176,46 @@
 //   - A command that was cut gives a [MultiError] if some of its nodes failed.
 //     The result has what the others gave, and the error says which keys are
 //     missing.
-//   - Nothing that may have been done is sent again, but reads whose connection
-//     broke, once.
-//   - The context bounds a call on the wire too: a deadline is the connection's
-//     deadline.
+//   - What is no fault of a node (a key that is refused, a value that is too
+//     large or no number) is returned as package memcache says it.
 //
 // Test with errors.As and errors.Is; no text is promised.
+//
+// The policies do not do the same for both. With memcached, Miss makes ErrCacheMiss
+// of Get and GetAndTouch. Successor asks the next node for Get, GetAndTouch and
+// Set, and for anything else only if the request was never sent; a Delete is done
+// there too, and has failed all the same, for the owner may come back with the
+// value. SetMulti, FlushAll and Ping follow no policy.
+//
+// # What is sent again
+//
+// Of Redis: a read whose connection broke, once. Of memcached: nothing of which a
+// byte was given to a connection; a request that never left is sent on another
+// connection if the first has failed. A write that failed otherwise may have been
+// done: with memcached, errors.Is(err, memcache.ErrOutcomeUnknown) says so, and
+// with neither is it done a second time. Who repeats an Add, an Increment or a
+// CompareAndSwap must expect that the first one succeeded.
+//
+// # Deadlines and cancellation
+//
+// A context that has ended sends nothing, and a deadline bounds a call on the wire
+// too. A context that is cancelled while the call is on the wire is another matter:
+//
+//   - A memcached call returns within 10 ms.
+//   - A Redis command that shares its packet with those of other callers returns
+//     at once. Its reply, when it comes, is dropped.
+//   - A Redis command that has a connection to itself is not interrupted, for
+//     go-redis has no way to do it: the call returns when the node answers, or
+//     after Config.Node.ReadTimeout, with a time-out or the context's error. That
+//     is every command sent while nobody else has one under way on the node;
+//     pipelines, transactions and Watch; commands with results of a special type,
+//     as streams have; and all with [WithoutAutoPipeline].
+//   - A blocking command waits for its own time-out, and with a time-out of 0 for
+//     ever: until something comes or the router is closed. Give it a time-out, or
+//     its context a deadline.
+//
+// To wait for a free connection or for a new one ends with the context at once.
+// Who must be able to leave at any moment gives every context a deadline.
 //
 // # Changes of the fleet
 //
@@ -113,23 +225,38 @@
 // changes its address has a new client, and keeps its keys. The router moves no
 // data: that is for whoever changes the fleet.
 //
+// Clients that do not agree about the ring look for a key on different nodes. A
+// source that knows what others use says so, and a router whose own settings give
+// another ring than the fleet's notices: Config.OnError is told with a
+// [DisagreementError], and with Config.FailClosed nothing is routed until it is
+// over.
+//
 // # Copies
 //
-// [ReplicationConfig] keeps each key on several nodes. It is off by default.
+// [ReplicationConfig] keeps each Redis key on several nodes. It is off by default.
+// NewMemcached refuses it.
 //
 // # Watching it
 //
-// AddHook adds a go-redis hook around every call: it sees a command once,
-// however many nodes it goes to. Config.OnNewNode is given the client of each
-// node before it is used: the place for redisotel and the like, which then see
-// what goes to which node. [Redis.Stats] has counts, latencies and the breaker
-// of each node, PoolStats the sums of the pools. A [Tracer] is told of each
-// request.
+// [Redis.Stats] and [Memcached.Stats] have counts, latencies and the breaker of
+// each node, from the making of its client on; package metrics offers them to
+// Prometheus. For memcached a batch counts as one operation a node, OpenConns are
+// the shared connections, and IdleConns and PoolTimeouts stay 0; what the node's
+// own client counts besides, lost connections and abandoned calls among it, is in
+// memcache.Client.Stats.
+//
+// The rest is for Redis. AddHook adds a go-redis hook around every call: it sees a
+// command once, however many nodes it goes to. Config.OnNewNode is given the
+// client of each node before it is used: the place for redisotel and the like,
+// which then see what goes to which node. PoolStats has the sums of the pools. A
+// [Tracer] is told of each request.
 //
 // # Concurrency and cost
 //
-// A client is safe for any number of goroutines. It holds a pool of connections
-// to each node, two goroutines for each where commands share packets, and one
-// that follows the Source; Close ends them all. A subscription takes two
-// goroutines for each node that it listens to and three of its own.
+// A client is safe for any number of goroutines. One goroutine follows the
+// Source. Of Redis it holds a pool of connections to each node, and two goroutines
+// for each where commands share packets; a subscription takes two goroutines for
+// each node that it listens to and three of its own. Of memcached it holds at most
+// Config.Memcached.Conns connections to each node, with a goroutine each. Close
+// ends them all.
 package router

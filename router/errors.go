@@ -24,20 +24,25 @@ var (
 )
 
 // NodeError reports that the node which owns the keys could not be reached or
-// did not answer: a failure of the network or of the server, not a reply. What a
-// write did before it failed is unknown, unless Err is ErrBreakerOpen.
+// did not answer: a failure of the network or of the server, or the end of the
+// context, but not a reply. What a write did before it failed is unknown, unless
+// Err is ErrBreakerOpen or, with memcached, a *memcache.NoReplyError whose Sent is
+// false.
 //
-// Replies of a server, redis.Nil among them, are returned as they are.
+// Replies of a server, redis.Nil and ErrCacheMiss among them, are returned as
+// they are.
 type NodeError struct {
 	Node    string // ID
-	Address string
-	Err     error
+	Address string // at the time of the request
+	Err     error  // the cause: of the network, the context, the client of the node; or ErrBreakerOpen
 }
 
+// Error names the node and the cause.
 func (e *NodeError) Error() string {
 	return fmt.Sprintf("router: node %q (%s): %v", e.Node, e.Address, e.Err)
 }
 
+// Unwrap returns Err.
 func (e *NodeError) Unwrap() error { return e.Err }
 
 // Timeout makes NodeError a net.Error where its cause is one.
@@ -53,11 +58,12 @@ func (e *NodeError) Temporary() bool { return e.Timeout() }
 // several. Nothing was sent. Keys that belong together share a hash tag:
 // "{user:1}:cart" and "{user:1}:orders".
 type CrossNodeError struct {
-	Command string
-	Keys    []string
+	Command string   // in capitals: "RENAME"; "MULTI" for a transaction
+	Keys    []string // all keys of the command, or of the transaction
 	Nodes   []string // the owner's ID of each key
 }
 
+// Error names the first keys and their owners.
 func (e *CrossNodeError) Error() string {
 	const shown = 8
 	var pairs []string
@@ -74,8 +80,11 @@ func (e *CrossNodeError) Error() string {
 // UnknownCommandError reports a command of which the router does not know where
 // its keys stand. Nothing was sent: a guess could write to the wrong node.
 // Config.Commands makes it known.
-type UnknownCommandError struct{ Command string }
+type UnknownCommandError struct {
+	Command string // as it was given
+}
 
+// Error says what to do.
 func (e *UnknownCommandError) Error() string {
 	return fmt.Sprintf("router: unknown command %q: nothing was sent; declare it in Config.Commands", clip(e.Command))
 }
@@ -83,32 +92,36 @@ func (e *UnknownCommandError) Error() string {
 // UnsupportedError reports a command or method that makes no sense over many
 // nodes. Nothing was sent.
 type UnsupportedError struct {
-	Command string
+	Command string // or the method
 	Reason  string // and what to use instead
 }
 
+// Error gives the reason.
 func (e *UnsupportedError) Error() string { return "router: " + e.Command + ": " + e.Reason }
 
 // KeyError reports a key that the guard of Config.Keys refuses. Nothing was
 // sent.
 type KeyError struct {
-	Key    string
-	Reason string
+	Key    string // as it was given, at full length
+	Reason string // what was found and what is expected
 }
 
+// Error gives the reason, and the beginning of the key.
 func (e *KeyError) Error() string {
 	return fmt.Sprintf("router: key %q: %s", clip(e.Key), e.Reason)
 }
 
-// MultiError reports that a command which was split over nodes succeeded on some
-// and failed on others. The results of the former are in the command.
+// MultiError reports that an operation which was split over nodes failed on some
+// of them. The results of the others are in the Redis command, or in the map of
+// Memcached.GetMulti.
 type MultiError struct {
-	Command string
+	Command string           // in capitals; with memcached "get", "set", "flush_all", "ping"
 	Failed  map[string]error // by node ID
-	Keys    map[string]error // each key that failed; nil for a command without keys
+	Keys    map[string]error // each key asked of these nodes; nil or empty for a command without keys
 	Total   int              // nodes asked
 }
 
+// Error names the nodes that failed, with their errors.
 func (e *MultiError) Error() string {
 	var parts []string
 	for node, err := range e.Failed {

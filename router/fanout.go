@@ -30,7 +30,7 @@ func (r *Redis) enterAll() ([]*redisNode, error) {
 	for {
 		s := r.fleet.current.Load()
 		if s.placement == nil {
-			return nil, r.empty()
+			return nil, r.empty(s)
 		}
 		entered := 0
 		for entered < len(s.nodes) && s.nodes[entered].enter() > 0 {

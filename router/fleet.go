@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -23,7 +22,9 @@ type peer interface {
 // works with the one that it loaded.
 type snapshot[P peer] struct {
 	view      membership.View
-	placement ring.Placement
+	placement ring.Placement // nil if nothing is to be routed: why says the reason
+	built     ring.Placement // what placement is, or would be
+	refusal   error          // why nothing is routed although there are nodes
 	nodes     []P            // in the order of placement.Nodes
 	index     map[string]int // of each node's ID in nodes
 
@@ -39,6 +40,8 @@ type fleet[P peer] struct {
 	open   func(membership.Member) (P, error)
 	report func(error)
 	check  func(ring.Placement) error // what the router needs of a placement; nil: nothing
+
+	failClosed bool // on disagreement
 
 	current atomic.Pointer[snapshot[P]]
 	stop    context.CancelFunc
@@ -81,10 +84,7 @@ func (f *fleet[P]) follow(ctx context.Context, version uint64) {
 
 // apply makes the view current. If it cannot be used nothing changes.
 func (f *fleet[P]) apply(view membership.View) error {
-	nodes := slices.DeleteFunc(view.Current(), func(n ring.Node) bool {
-		m, _ := view.Member(n.ID)
-		return m.Kind != f.kind
-	})
+	nodes := view.Current(f.kind)
 	old := f.current.Load()
 	next := &snapshot[P]{view: view, superseded: make(chan struct{})}
 	if len(nodes) > 0 {
@@ -98,10 +98,12 @@ func (f *fleet[P]) apply(view membership.View) error {
 			}
 		}
 	}
+	next.built = next.placement
 	stale, err := f.adopt(old, next)
 	if err != nil {
 		return err
 	}
+	f.agree(old, next)
 	f.replace(next)
 	for _, p := range stale {
 		f.drains.Go(func() { p.retire(context.Background()) })
@@ -117,8 +119,8 @@ func (f *fleet[P]) replace(next *snapshot[P]) {
 }
 
 func (f *fleet[P]) placementOf(old *snapshot[P], nodes []ring.Node) (ring.Placement, error) {
-	if old != nil && old.placement != nil {
-		return old.placement.Update(keepOrder(old.placement.Nodes(), nodes))
+	if old != nil && old.built != nil {
+		return old.built.Update(keepOrder(old.built.Nodes(), nodes))
 	}
 	return f.place.build(nodes)
 }

@@ -13,23 +13,30 @@ import (
 // Item is a value with its key, flags and time to live: see memcache.Item.
 type Item = memcache.Item
 
-// Errors of the memcached operations, as contracts: see package memcache.
+// Errors of the memcached operations, as contracts: see package memcache, which
+// has a few more. Test with errors.Is.
 var (
-	ErrCacheMiss    = memcache.ErrCacheMiss
-	ErrCASConflict  = memcache.ErrCASConflict
-	ErrNotStored    = memcache.ErrNotStored
-	ErrServerError  = memcache.ErrServerError
-	ErrMalformedKey = memcache.ErrMalformedKey
+	ErrCacheMiss    = memcache.ErrCacheMiss    // the key is not there; nothing was changed
+	ErrCASConflict  = memcache.ErrCASConflict  // the item is another one than its CAS says; nothing was changed
+	ErrNotStored    = memcache.ErrNotStored    // the condition of Add, Replace, Append … did not hold; nothing was changed
+	ErrServerError  = memcache.ErrServerError  // the server answered SERVER_ERROR: out of memory, too large
+	ErrMalformedKey = memcache.ErrMalformedKey // the key cannot be sent; nothing was
 )
 
 // Memcached is a client for a fleet of memcached servers: each key goes to the
 // node that owns it. Its methods read like gomemcache's with a context first. It
-// is safe for concurrent use.
+// is safe for concurrent use; the zero value is not usable.
 //
-// Nothing that may have been carried out is ever sent twice. A node that cannot
-// be reached gives a *NodeError, or follows Config.Failure: with Miss a read is
-// then a cache miss, and Successor asks the next node on the ring, where what is
-// written lives for Failure.GutterTTL at most.
+// Every operation may fail with a *NodeError (its node cannot be reached, did not
+// answer in time, or the context ended), ErrNoNodes, ErrClosed, and what its
+// comment names. Nothing that may have been carried out is ever sent twice. What
+// happens while a node cannot be reached is Config.Failure's choice: see
+// FailurePolicy, and "When something fails" above.
+//
+// Keys are 1 to 250 bytes without spaces and control characters: see
+// MemcachedConfig.EncodeKeys for others. A malformed one is refused, with nothing
+// sent. Values are copied before a call returns, and those returned are the
+// caller's own.
 type Memcached struct {
 	cfg    Config
 	fleet  *fleet[*memcachedNode]
@@ -40,9 +47,10 @@ type Memcached struct {
 // first view of the fleet is there, for which ctx bounds the wait, and dials no
 // server before the first operation. Close it when done.
 //
-// What concerns Redis alone has no effect: Commands, NoAutoPipeline, OnNewNode,
-// and Node's Username, Password, Credentials, DB and PoolSize. A replication
-// factor is refused.
+// It follows the members of kind membership.Memcached. What concerns Redis alone
+// has no effect: Commands, NoAutoPipeline, OnNewNode, Tracer, and Node's Username,
+// Password, Credentials, DB, WriteTimeout and PoolSize. A replication factor is
+// refused.
 func NewMemcached(ctx context.Context, cfg Config) (*Memcached, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -53,8 +61,9 @@ func NewMemcached(ctx context.Context, cfg Config) (*Memcached, error) {
 	}
 	m := &Memcached{cfg: cfg}
 	m.fleet = &fleet[*memcachedNode]{
-		source: cfg.Source, kind: membership.Memcached, place: cfg.Placement, report: cfg.OnError,
-		open: func(member membership.Member) (*memcachedNode, error) { return newMemcachedNode(member, cfg) },
+		source: cfg.Source, kind: membership.Memcached, place: cfg.Placement, report: cfg.OnError, failClosed: cfg.FailClosed,
+		check: cfg.check,
+		open:  func(member membership.Member) (*memcachedNode, error) { return newMemcachedNode(member, cfg) },
 	}
 	if err := startFleet(ctx, m.fleet); err != nil {
 		return nil, err
@@ -63,7 +72,8 @@ func NewMemcached(ctx context.Context, cfg Config) (*Memcached, error) {
 }
 
 // Close ends the client: it waits for requests in flight, at most
-// Config.DrainTimeout. Later operations fail with ErrClosed.
+// Config.DrainTimeout. Later operations fail with ErrClosed. The Source is left
+// open. A second call does nothing.
 func (m *Memcached) Close() error {
 	if m.closed.Swap(true) {
 		return nil
@@ -71,7 +81,9 @@ func (m *Memcached) Close() error {
 	return m.fleet.close(context.Background())
 }
 
-// Stats returns what is known of each node, in the order of the placement.
+// Stats returns what is known of each node, in the order of the placement. A
+// batch counts as one operation a node; the connections are shared, so that none
+// counts as idle and nobody waits for one.
 func (m *Memcached) Stats() []NodeStats {
 	var all []NodeStats
 	for _, n := range m.fleet.all() {
@@ -83,7 +95,8 @@ func (m *Memcached) Stats() []NodeStats {
 // Epoch returns the epoch of the ring that operations are routed by.
 func (m *Memcached) Epoch() uint64 { return m.fleet.current.Load().view.Epoch }
 
-// NodeFor returns the ID of the node that owns the key, "" without nodes.
+// NodeFor returns the ID of the node that owns the key, and "" if the fleet has
+// no nodes. By the time it returns the fleet may have changed.
 func (m *Memcached) NodeFor(key string) string {
 	s := m.fleet.current.Load()
 	if s.placement == nil {
@@ -92,20 +105,21 @@ func (m *Memcached) NodeFor(key string) string {
 	return s.nodes[s.placement.OwnerIndex(key)].member().ID
 }
 
-func (m *Memcached) empty() error {
+func (m *Memcached) empty(s *snapshot[*memcachedNode]) error {
 	if m.closed.Load() {
 		return ErrClosed
 	}
-	return ErrNoNodes
+	return s.why()
 }
 
 // use says what an operation does, for the failure policy.
 type use uint8
 
 const (
-	reads  use = iota // may be asked elsewhere, and be a miss
-	sets              // may be done elsewhere instead: a second time makes no difference
-	alters            // may be done elsewhere only if it was not done here
+	reads   use = iota // may be asked elsewhere, and be a miss
+	sets               // may be done elsewhere instead: a second time makes no difference
+	deletes            // is done elsewhere too, and has failed all the same
+	alters             // may be done elsewhere only if it was not done here
 )
 
 // on runs an operation on the owner of the key. request is given a limit of the
@@ -117,7 +131,7 @@ func (m *Memcached) on(ctx context.Context, key string, what use, request func(c
 	for {
 		s := m.fleet.current.Load()
 		if s.placement == nil {
-			return m.empty()
+			return m.empty(s)
 		}
 		n := s.nodes[s.placement.OwnerIndex(key)]
 		if n.enter() == 0 {
@@ -156,7 +170,11 @@ func (m *Memcached) afterFailure(ctx context.Context, s *snapshot[*memcachedNode
 		return err
 	}
 	defer next.leave()
-	return next.ask(ctx, func(c *memcache.Client) error { return request(c, m.cfg.Failure.GutterTTL) })
+	instead := next.ask(ctx, func(c *memcache.Client) error { return request(c, m.cfg.Failure.GutterTTL) })
+	if what == deletes {
+		return err // the owner may come back with the value
+	}
+	return instead
 }
 
 // neverSent reports a failure before the server saw anything.
@@ -175,7 +193,8 @@ func (m *Memcached) Get(ctx context.Context, key string) (item Item, err error) 
 	return item, err
 }
 
-// GetAndTouch is Get, and gives the item the time to live ttl.
+// GetAndTouch is Get, and gives the item the time to live ttl, counted as
+// Item.TTL is.
 func (m *Memcached) GetAndTouch(ctx context.Context, key string, ttl time.Duration) (item Item, err error) {
 	err = m.on(ctx, key, reads, func(c *memcache.Client, limit time.Duration) (err error) {
 		item, err = c.GetAndTouch(ctx, key, limited(ttl, limit))
@@ -184,7 +203,8 @@ func (m *Memcached) GetAndTouch(ctx context.Context, key string, ttl time.Durati
 	return item, err
 }
 
-// Touch gives the item the time to live ttl, or returns ErrCacheMiss.
+// Touch gives the item the time to live ttl, counted as Item.TTL is, or returns
+// ErrCacheMiss.
 func (m *Memcached) Touch(ctx context.Context, key string, ttl time.Duration) error {
 	return m.on(ctx, key, alters, func(c *memcache.Client, limit time.Duration) error { return c.Touch(ctx, key, limited(ttl, limit)) })
 }
@@ -219,28 +239,34 @@ func (m *Memcached) Replace(ctx context.Context, item Item) error {
 	return m.store(ctx, item, alters, (*memcache.Client).Replace)
 }
 
-// Append puts the value behind the one that is there, else ErrNotStored.
+// Append puts the value behind the one that is there, whose flags and time to
+// live stay; ErrNotStored if there is none.
 func (m *Memcached) Append(ctx context.Context, item Item) error {
 	return m.store(ctx, item, alters, (*memcache.Client).Append)
 }
 
-// Prepend puts the value before the one that is there, else ErrNotStored.
+// Prepend is Append in front.
 func (m *Memcached) Prepend(ctx context.Context, item Item) error {
 	return m.store(ctx, item, alters, (*memcache.Client).Prepend)
 }
 
-// CompareAndSwap stores the item if what is there still has the item's CAS:
-// else ErrCASConflict, and ErrNotStored if it is gone.
+// CompareAndSwap stores the item if what is there still has the item's CAS, which
+// Get has filled in: else ErrCASConflict, and an error that matches ErrNotStored
+// and ErrCacheMiss if it is gone. A CAS of 0 is refused.
 func (m *Memcached) CompareAndSwap(ctx context.Context, item Item) error {
 	return m.store(ctx, item, alters, (*memcache.Client).CompareAndSwap)
 }
 
-// Delete removes the item, or returns ErrCacheMiss.
+// Delete removes the item, or returns ErrCacheMiss. Under Successor, one that
+// fails on the owner is done on the next node too, lest the value be read there,
+// and has failed all the same: the owner may come back with the value.
 func (m *Memcached) Delete(ctx context.Context, key string) error {
-	return m.on(ctx, key, alters, func(c *memcache.Client, _ time.Duration) error { return c.Delete(ctx, key) })
+	return m.on(ctx, key, deletes, func(c *memcache.Client, _ time.Duration) error { return c.Delete(ctx, key) })
 }
 
-// Increment adds delta to a decimal number and returns the sum, or ErrCacheMiss.
+// Increment adds delta to a decimal number and returns the sum, which wraps
+// around at 2^64, or ErrCacheMiss. A value that is no number is an error that
+// matches memcache.ErrClientError. The time to live stays.
 func (m *Memcached) Increment(ctx context.Context, key string, delta uint64) (value uint64, err error) {
 	err = m.on(ctx, key, alters, func(c *memcache.Client, _ time.Duration) (err error) {
 		value, err = c.Increment(ctx, key, delta)
@@ -259,68 +285,17 @@ func (m *Memcached) Decrement(ctx context.Context, key string, delta uint64) (va
 	return value, err
 }
 
-// GetMulti returns the items under those of the keys that are there, asked of
-// all their nodes at the same time, one exchange a node. If nodes fail the map
-// holds what the others gave, and the error is a *MultiError by node; with
-// Failure.Policy Miss or Successor the keys of a failed node count as absent.
-func (m *Memcached) GetMulti(ctx context.Context, keys []string) (map[string]Item, error) {
-	for _, key := range keys {
-		if err := m.cfg.Keys.check(key); err != nil {
-			return nil, err
-		}
-	}
-	groups, err := m.group(keys)
-	if err != nil || len(groups) == 0 {
-		return map[string]Item{}, err
-	}
-	found := make([]map[string]Item, len(groups))
-	errs := m.each(ctx, groups, func(i int, c *memcache.Client) (err error) {
-		found[i], err = c.GetMulti(ctx, groups[i].keys)
-		return err
-	})
-	items := make(map[string]Item, len(keys))
-	for _, part := range found {
-		for key, item := range part {
-			items[key] = item
-		}
-	}
-	return items, m.gatherGroups("get", groups, errs, m.cfg.Failure.Policy != FailFast)
-}
-
-// SetMulti stores all items, one exchange a node. If nodes fail the error is a
-// *MultiError that names the keys concerned; the others are stored.
-func (m *Memcached) SetMulti(ctx context.Context, items []Item) error {
-	keys := make([]string, len(items))
-	for i, item := range items {
-		keys[i] = item.Key
-		if err := m.cfg.Keys.check(item.Key); err != nil {
-			return err
-		}
-	}
-	groups, err := m.group(keys)
-	if err != nil {
-		return err
-	}
-	errs := m.each(ctx, groups, func(i int, c *memcache.Client) error {
-		part := make([]Item, len(groups[i].at))
-		for j, at := range groups[i].at {
-			part[j] = items[at]
-		}
-		return c.SetMulti(ctx, part)
-	})
-	return m.gatherGroups("set", groups, errs, false)
-}
-
 // DeleteAll removes everything on every node; FlushAll is the same.
 func (m *Memcached) DeleteAll(ctx context.Context) error { return m.FlushAll(ctx) }
 
-// FlushAll removes everything on every node. If nodes fail the error is a
-// *MultiError; the others are empty.
+// FlushAll removes everything on every node, the items of other programs
+// included. If nodes fail the error is a *MultiError; the others are empty.
 func (m *Memcached) FlushAll(ctx context.Context) error {
 	return m.everywhere(ctx, "flush_all", (*memcache.Client).FlushAll)
 }
 
-// Ping asks every node for a sign of life.
+// Ping asks every node for a sign of life. If some give none the error is a
+// *MultiError.
 func (m *Memcached) Ping(ctx context.Context) error {
 	return m.everywhere(ctx, "ping", (*memcache.Client).Ping)
 }
@@ -329,7 +304,7 @@ func (m *Memcached) everywhere(ctx context.Context, name string, do func(*memcac
 	for {
 		s := m.fleet.current.Load()
 		if s.placement == nil {
-			return m.empty()
+			return m.empty(s)
 		}
 		groups := make([]keyGroup, len(s.nodes))
 		for i, n := range s.nodes {
@@ -344,11 +319,13 @@ func (m *Memcached) everywhere(ctx context.Context, name string, do func(*memcac
 }
 
 // ForEachNode calls fn with the client of every node at the same time, and joins
-// the errors. The clients belong to the router.
+// the errors, each as a *NodeError. It is the way to what Memcached does not have:
+// leases, stale items, statistics, dumps. The clients belong to the router: do not
+// close them, or keep them after fn has returned.
 func (m *Memcached) ForEachNode(ctx context.Context, fn func(ctx context.Context, id string, client *memcache.Client) error) error {
 	s := m.fleet.current.Load()
 	if s.placement == nil {
-		return m.empty()
+		return m.empty(s)
 	}
 	errs := make([]error, len(s.nodes))
 	together(len(s.nodes), func(i int) {
@@ -363,81 +340,4 @@ func (m *Memcached) ForEachNode(ctx context.Context, fn func(ctx context.Context
 		}
 	})
 	return errors.Join(errs...)
-}
-
-// keyGroup is what goes to one node of an operation on many keys.
-type keyGroup struct {
-	node *memcachedNode
-	keys []string
-	at   []int // where the keys stand in what the caller gave
-}
-
-// group cuts keys by owner, each once, and enters every node concerned.
-func (m *Memcached) group(keys []string) ([]keyGroup, error) {
-	for {
-		s := m.fleet.current.Load()
-		if s.placement == nil {
-			return nil, m.empty()
-		}
-		index := make(map[int]int)
-		var groups []keyGroup
-		for at, key := range keys {
-			owner := s.placement.OwnerIndex(key)
-			g, has := index[owner]
-			if !has {
-				g = len(groups)
-				index[owner] = g
-				groups = append(groups, keyGroup{node: s.nodes[owner]})
-			}
-			groups[g].keys = append(groups[g].keys, key)
-			groups[g].at = append(groups[g].at, at)
-		}
-		if enterGroups(groups) {
-			return groups, nil
-		}
-	}
-}
-
-// enterGroups enters all nodes, or none.
-func enterGroups(groups []keyGroup) bool {
-	for i := range groups {
-		if groups[i].node.enter() == 0 {
-			for _, g := range groups[:i] {
-				g.node.leave()
-			}
-			return false
-		}
-	}
-	return true
-}
-
-// each runs a request for every group at the same time, and leaves the nodes.
-func (m *Memcached) each(ctx context.Context, groups []keyGroup, request func(i int, c *memcache.Client) error) []error {
-	errs := make([]error, len(groups))
-	together(len(groups), func(i int) {
-		n := groups[i].node
-		defer n.leave()
-		errs[i] = n.ask(ctx, func(c *memcache.Client) error { return request(i, c) })
-	})
-	return errs
-}
-
-// gatherGroups makes one error of those of the nodes; misses says that a node
-// that could not be reached counts as without the keys.
-func (m *Memcached) gatherGroups(name string, groups []keyGroup, errs []error, misses bool) error {
-	failed := &MultiError{Command: name, Failed: map[string]error{}, Keys: map[string]error{}, Total: len(groups)}
-	for i, err := range errs {
-		var unreachable *NodeError
-		if err == nil || misses && errors.As(err, &unreachable) {
-			continue
-		}
-		failed.Failed[groups[i].node.member().ID] = err
-		for _, key := range groups[i].keys {
-			failed.Keys[key] = err
-		}
-	}
-	if len(failed.Failed) == 0 {
-		return nil
-	}
-	return failed
 }

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/ringway/ringway/internal/servertest"
 	"github.com/ringway/ringway/membership"
+	"github.com/ringway/ringway/ring"
+	"github.com/ringway/ringway/ring/modulo"
 	"github.com/ringway/ringway/router/memcache"
 )
 
@@ -207,6 +210,29 @@ func TestMemcachedFailurePolicies(t *testing.T) {
 			}
 			direct.Close()
 		}
+		check("delete", m.Delete(ctx, lost), errAnyNode)
+		if _, err := m.Get(ctx, lost); err == nil {
+			t.Errorf("policy %d: what the gutter held is read after a delete", c.policy)
+		}
+		ended, cancel := context.WithCancel(ctx)
+		cancel()
+		if got, err := m.GetMulti(ended, []string{lost, kept}); len(got) != 0 || !errors.Is(err, context.Canceled) {
+			t.Errorf("policy %d: GetMulti with a context that has ended: %v, %v", c.policy, got, err)
+		}
+	}
+}
+
+func TestMemcachedRefusesAPlacementWithoutSuccessors(t *testing.T) {
+	source, err := membership.Static(membership.Member{ID: "a", Kind: membership.Memcached, Address: "127.0.0.1:1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer source.Close()
+	_, err = NewMemcached(t.Context(), Config{Source: source, Failure: FailureConfig{Policy: Successor}, Placement: PlacementConfig{
+		New: func(nodes []ring.Node) (ring.Placement, error) { return modulo.New(nodes, modulo.Config{}) },
+	}})
+	if err == nil || !strings.Contains(err.Error(), "Successor") {
+		t.Errorf("got %v, want an error about Successor", err)
 	}
 }
 
@@ -270,6 +296,42 @@ func TestMemcachedConfig(t *testing.T) {
 	for _, cfg := range []Config{{}, {Source: source, Replication: ReplicationConfig{Factor: 2}}, {Source: source, Failure: FailureConfig{GutterTTL: -1}}} {
 		if m, err := NewMemcached(t.Context(), cfg); m != nil || err == nil {
 			t.Errorf("%+v: got %v, %v", cfg.Replication, m, err)
+		}
+	}
+}
+
+// TestMemcachedBatchIsRefusedAsAWhole: one key or value that cannot be sent, and
+// no node is asked anything.
+func TestMemcachedBatchIsRefusedAsAWhole(t *testing.T) {
+	m, _ := memcachedFleet(t, 3, Config{})
+	var keys []string
+	var items []Item
+	for i := range 30 {
+		keys = append(keys, fmt.Sprint("key", i))
+		items = append(items, Item{Key: keys[i], Value: []byte("v")})
+	}
+	if err := m.SetMulti(t.Context(), append(items, Item{Key: "bad key"})); !errors.Is(err, ErrMalformedKey) {
+		t.Errorf("SetMulti with a malformed key: %v", err)
+	}
+	huge := Item{Key: "huge", Value: make([]byte, memcache.DefaultMaxValueSize+1)}
+	if err := m.SetMulti(t.Context(), append(items, huge)); !errors.Is(err, memcache.ErrValueTooLarge) {
+		t.Errorf("SetMulti with a value that is too large: %v", err)
+	}
+	if got, err := m.GetMulti(t.Context(), keys); len(got) != 0 || err != nil {
+		t.Errorf("after two refused batches: %d items, %v", len(got), err)
+	}
+	if err := m.SetMulti(t.Context(), items); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := m.GetMulti(t.Context(), append(keys, "bad\nkey")); len(got) != 0 || !errors.Is(err, ErrMalformedKey) {
+		t.Errorf("GetMulti with a malformed key: %d items, %v", len(got), err)
+	}
+	if err := m.SetMulti(t.Context(), nil); err != nil {
+		t.Errorf("SetMulti of nothing: %v", err)
+	}
+	for _, s := range m.Stats() {
+		if s.InFlight != 0 {
+			t.Errorf("node %s: %d in flight", s.Node, s.InFlight)
 		}
 	}
 }

@@ -9,18 +9,20 @@ import (
 	"github.com/ringway/ringway/router/memcache"
 )
 
-// MemcachedConfig has what only NewMemcached needs.
+// MemcachedConfig has what only NewMemcached needs. The zero value is the default.
 type MemcachedConfig struct {
 	// Conns is the number of connections a node at most, shared by all callers;
-	// 0 means memcache.DefaultConns.
+	// 0 means memcache.DefaultConns, more than 64 is refused.
 	Conns int
 
 	// MaxValueSize is the longest value in bytes that is sent or returned; 0
 	// means 1 MiB, the server's own default.
 	MaxValueSize int
 
-	// EncodeKeys sends keys with spaces or control characters in base64. By
-	// default they are refused.
+	// EncodeKeys sends keys with spaces or control characters in base64, up to
+	// memcache.MaxEncodedKey bytes of them. By default they are refused. All
+	// programs that use such keys must encode them; other keys are sent as they
+	// are.
 	EncodeKeys bool
 }
 

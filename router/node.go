@@ -53,7 +53,7 @@ func (n *node) begin(ctx context.Context) (call, error) {
 		n.stats.canceled.Add(1)
 		return call{}, n.fail(err)
 	}
-	if n.about.Load().State == membership.Unhealthy {
+	if n.about.Load().Health == membership.Unhealthy {
 		n.stats.refused.Add(1)
 		return call{}, n.fail(ErrBreakerOpen)
 	}
@@ -110,7 +110,7 @@ func asDeadline(ctx context.Context, err error) error {
 
 // healthy reports whether a request would be sent now.
 func (n *node) healthy() bool {
-	return n.about.Load().State != membership.Unhealthy && !n.breaker.refuses()
+	return n.about.Load().Health != membership.Unhealthy && !n.breaker.refuses()
 }
 
 func (n *node) fail(err error) error {

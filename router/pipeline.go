@@ -55,7 +55,7 @@ func (r *Redis) plan(ctx context.Context, cmds []redis.Cmder) (*batches, error) 
 	for {
 		s := r.fleet.current.Load()
 		if s.placement == nil {
-			return nil, r.empty()
+			return nil, r.empty(s)
 		}
 		b := &batches{router: r, room: len(cmds)/len(s.nodes) + 8}
 		for _, cmd := range cmds {

@@ -10,7 +10,8 @@ import (
 // FailurePolicy says what happens to an operation whose node cannot be reached,
 // or does not answer in time. None of them moves the key: the next operation
 // asks its owner again. Under each of them the commands that concern all nodes
-// (KEYS, DBSIZE …), transactions, blocking commands and PUBLISH fail fast.
+// (KEYS, DBSIZE, FlushAll …), transactions, blocking commands, PUBLISH and
+// SetMulti fail fast.
 type FailurePolicy uint8
 
 const (
@@ -19,7 +20,8 @@ const (
 
 	// Miss answers reads as if the key were absent, which suits a cache:
 	// redis.Nil for any command that reads one key, nil for each such key of an
-	// MGET, and EXISTS does not count it. Writes fail fast.
+	// MGET, and EXISTS does not count it; ErrCacheMiss with memcached. Writes
+	// fail fast.
 	Miss
 
 	// Successor sends the operation to the next node on the ring, whose copy
@@ -33,7 +35,8 @@ const (
 	//     reached the owner, so that it is never done twice; else it fails. A
 	//     plain SET moves in any case.
 	//   - A delete is done on the successor and fails all the same, with the
-	//     owner's *NodeError, for the owner may come back with the value.
+	//     owner's *NodeError, for the owner may come back with the value. With
+	//     memcached see Memcached.Delete.
 	//
 	// It needs a placement that has successors: *ring.Ring. Servers before
 	// Redis 7.0, which cannot cut a life short in one step, refuse the writes.
@@ -42,7 +45,7 @@ const (
 
 // FailureConfig chooses a FailurePolicy.
 type FailureConfig struct {
-	Policy FailurePolicy
+	Policy FailurePolicy // 0 means FailFast
 
 	// GutterTTL limits the life of what Successor writes, so that it does not
 	// outlast the failure; 0 means 10 s. At least 1 ms.
@@ -59,7 +62,7 @@ func (c FailureConfig) validate() error {
 	return nil
 }
 
-// ReplicationConfig keeps each key on several nodes: its owner and the nodes
+// ReplicationConfig keeps each Redis key on several nodes: its owner and the nodes
 // after it on the ring, in distinct zones where zones are given (see
 // ring.Ring.Replicas). The zero value keeps one copy.
 //

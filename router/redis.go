@@ -51,7 +51,7 @@ func NewRedis(ctx context.Context, cfg Config) (*Redis, error) {
 	}
 	r := &Redis{cfg: cfg, table: table}
 	r.fleet = &fleet[*redisNode]{
-		source: cfg.Source, kind: membership.Redis, place: cfg.Placement, report: cfg.OnError,
+		source: cfg.Source, kind: membership.Redis, place: cfg.Placement, report: cfg.OnError, failClosed: cfg.FailClosed,
 		check: cfg.check,
 		open:  func(m membership.Member) (*redisNode, error) { return newRedisNode(m, cfg) },
 	}
@@ -126,12 +126,12 @@ func (r *Redis) Close() error {
 	return errors.Join(r.hub.close(), r.fleet.close(context.Background()), r.Client.Close())
 }
 
-// empty is the error of a snapshot without nodes.
-func (r *Redis) empty() error {
+// empty is the error of a snapshot that routes nothing.
+func (r *Redis) empty(s *snapshot[*redisNode]) error {
 	if r.closed.Load() {
 		return ErrClosed
 	}
-	return ErrNoNodes
+	return s.why()
 }
 
 // GoString is String: %#v would print the whole configuration.
@@ -186,7 +186,7 @@ func (r *Redis) NodeFor(key string) string {
 func (r *Redis) ForEachNode(ctx context.Context, fn func(ctx context.Context, id string, client *redis.Client) error) error {
 	s := r.fleet.current.Load()
 	if s.placement == nil {
-		return r.empty()
+		return r.empty(s)
 	}
 	errs := make([]error, len(s.nodes))
 	together(len(s.nodes), func(i int) {

@@ -18,19 +18,30 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // fleetOf starts n redis-servers and returns a source of them.
 func fleetOf(t testing.TB, n int) (*membership.Manual, []*servertest.Server) {
 	t.Helper()
-	var members []membership.Member
 	var servers []*servertest.Server
-	for i := range n {
-		s := servertest.Redis(t)
-		servers = append(servers, s)
+	for range n {
+		servers = append(servers, servertest.Redis(t))
+	}
+	return sourceOf(t, servers...), servers
+}
+
+// membersOf makes node0, node1 … of redis-servers.
+func membersOf(servers []*servertest.Server) (members []membership.Member) {
+	for i, s := range servers {
 		members = append(members, membership.Member{ID: fmt.Sprint("node", i), Address: s.Addr()})
 	}
-	source, err := membership.NewManual(members...)
+	return members
+}
+
+// sourceOf returns a source of these servers.
+func sourceOf(t testing.TB, servers ...*servertest.Server) *membership.Manual {
+	t.Helper()
+	source, err := membership.NewManual(membersOf(servers)...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { source.Close() })
-	return source, servers
+	return source
 }
 
 func newRedis(t testing.TB, cfg Config) *Redis {
@@ -61,9 +72,7 @@ func TestRoutesToOwners(t *testing.T) {
 	}
 	// Ask the servers themselves: each key is on its owner and nowhere else.
 	for i, s := range servers {
-		direct := redis.NewClient(&redis.Options{Addr: s.Addr()})
-		defer direct.Close()
-		keys, err := direct.Keys(ctx, "*").Result()
+		keys, err := direct(t, s).Keys(ctx, "*").Result()
 		if err != nil {
 			t.Fatal(err)
 		}

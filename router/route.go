@@ -72,7 +72,7 @@ func (r *Redis) enter(key string) (n *redisNode, inFlight int64, err error) {
 	for {
 		s := r.fleet.current.Load()
 		if s.placement == nil {
-			return nil, 0, r.empty()
+			return nil, 0, r.empty(s)
 		}
 		n = s.nodes[s.placement.OwnerIndex(key)]
 		if inFlight = n.enter(); inFlight > 0 {
@@ -225,7 +225,7 @@ func (r *Redis) nodeOfAll(name string, keys []string) (*redisNode, error) {
 	for {
 		s := r.fleet.current.Load()
 		if s.placement == nil {
-			return nil, r.empty()
+			return nil, r.empty(s)
 		}
 		first := s.placement.OwnerIndex(keys[0])
 		for _, key := range keys[1:] {

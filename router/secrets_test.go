@@ -12,7 +12,6 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/ringway/ringway/internal/servertest"
-	"github.com/ringway/ringway/membership"
 )
 
 // logged holds what go-redis logged in all tests of the package: the logger is
@@ -36,20 +35,6 @@ func (r *recorder) String() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.text.String()
-}
-
-func sourceOf(t *testing.T, servers ...*servertest.Server) *membership.Manual {
-	t.Helper()
-	var members []membership.Member
-	for i, s := range servers {
-		members = append(members, membership.Member{ID: fmt.Sprint("node", i), Address: s.Addr()})
-	}
-	source, err := membership.NewManual(members...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { source.Close() })
-	return source
 }
 
 func TestTLS(t *testing.T) {

@@ -79,7 +79,7 @@ func (r *Redis) shares(keys []string) ([]share, error) {
 	for {
 		s := r.fleet.current.Load()
 		if s.placement == nil {
-			return nil, r.empty()
+			return nil, r.empty(s)
 		}
 		shares := cut(s, keys)
 		entered := 0

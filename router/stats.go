@@ -9,16 +9,18 @@ import (
 // NodeStats is what a router knows of one node, since the node's client was
 // made. All counts only grow.
 type NodeStats struct {
-	Node, Address, Zone string
+	Node    string // ID
+	Address string // as the fleet has it now
+	Zone    string // empty without zones
 
-	Operations   uint64 // commands and pipelines sent; blocking ones have no latency
-	InFlight     int64  // of them not answered yet
-	Errors       ErrorCounts
-	Breaker      string // "closed", "half-open" or "open"
-	Latency      Histogram
-	OpenConns    uint32 // connections of the pool
-	IdleConns    uint32 // of them idle
-	PoolTimeouts uint32 // waits for a connection that ended without one
+	Operations   uint64      // commands and pipelines sent; blocking ones have no latency
+	InFlight     int64       // of them not answered yet
+	Errors       ErrorCounts // operations that failed; one counts once
+	Breaker      string      // "closed", "half-open" or "open"
+	Latency      Histogram   // from the request until its reply, the wait for a connection included
+	OpenConns    uint32      // connections of the pool
+	IdleConns    uint32      // of them idle
+	PoolTimeouts uint32      // waits for a connection that ended without one
 }
 
 // ErrorCounts counts failed operations by kind.
@@ -34,7 +36,7 @@ type ErrorCounts struct {
 // Bound(i), and at least Bound(i-1). The last bucket has no bound.
 type Histogram struct {
 	Counts [histogramBuckets]uint64
-	Sum    time.Duration
+	Sum    time.Duration // of all durations: divided by Total it is the mean
 }
 
 const (

@@ -6,8 +6,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Tracer is told of every request to a node: package tracing makes spans of
-// them. It is called on the caller's goroutine, and for split commands on
+// Tracer is told of every request to a Redis node: package tracing makes spans of
+// them. NewMemcached has none. It is called on the caller's goroutine, and for split commands on
 // several at once.
 type Tracer interface {
 	// Start is called before a request is sent. The request runs with the
@@ -22,8 +22,8 @@ type Request struct {
 	Command  string // "GET"; "PIPELINE", "MULTI" or "WATCH" for what goes together
 	Commands int    // in the request
 	Node     string // ID
-	Address  string
-	Zone     string
+	Address  string // of the node
+	Zone     string // of the node; "" if it has none
 
 	// Epoch is that of the ring at the time of the request.
 	Epoch uint64

@@ -48,17 +48,32 @@ var rules = map[string]rule{
 		// The one placement with a state: it counts the requests in flight.
 		except: map[string][]string{"ring/bounded": {"sync"}},
 	},
-	"membership": {ours: []string{"ring", "internal"}},
-	// Who wants a client need not take a metrics or tracing library with it.
+	// A client needs the views of a source, not what each source is made of.
+	"membership": {
+		ours: []string{"ring", "internal"},
+		only: map[string]string{
+			"github.com/hashicorp":     "membership/gossip",
+			"github.com/goccy/go-yaml": "membership/file",
+		},
+	},
+	// Who wants a client need not take a metrics or tracing library with it, nor
+	// gossip or YAML.
 	"router": {
-		ours: []string{"ring", "membership", "internal"},
+		ours:  []string{"ring", "membership", "internal"},
+		never: []string{"github.com/hashicorp", "github.com/goccy/go-yaml"},
 		only: map[string]string{
 			"github.com/prometheus": "router/metrics",
 			"go.opentelemetry.io":   "router/tracing",
 		},
 	},
-	"rebalance":   {ours: []string{"ring", "membership", "router", "internal"}},
-	"cache":       {ours: []string{"ring", "membership", "router", "internal"}},
+	"rebalance": {
+		ours:  []string{"ring", "membership", "router", "internal"},
+		never: []string{"github.com/hashicorp", "github.com/goccy/go-yaml"},
+	},
+	"cache": {
+		ours:  []string{"ring", "membership", "router", "internal"},
+		never: []string{"github.com/hashicorp", "github.com/goccy/go-yaml"},
+	},
 	"simulations": {ours: []string{"ring", "membership", "internal"}, direct: []string{"net", "net/http"}},
 	"cmd":         {ours: []string{"ring", "membership", "router", "rebalance", "cache", "simulations", "internal"}},
 	"examples":    {ours: []string{"ring", "membership", "router", "rebalance", "cache", "simulations"}},

@@ -36,8 +36,8 @@ func (a Access) String() string {
 
 // Key is one key of an invocation.
 type Key struct {
-	Pos    int // in the arguments, where the command's name is 0
-	Access Access
+	Pos    int    // in the arguments, where the command's name is 0
+	Access Access // what is done to it
 }
 
 // joined returns the class of a call of which parts have classes a and b.

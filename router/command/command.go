@@ -109,7 +109,7 @@ func (c *Command) Blocking(args []any) (timeout time.Duration, blocks bool) {
 
 // Pieces says how a command with Route SplitByKey is cut: the piece for a node
 // is args[:Head], then for each key of that node the Step arguments that begin
-// with the key, then the last Tail arguments.
+// with the key, then the last Tail arguments. All count arguments.
 type Pieces struct {
 	Head, Step, Tail int
 }

@@ -78,6 +78,7 @@ func (c Combine) String() string {
 // refused: …" and say what to do instead.
 type Reason string
 
+// The reasons of the built-in table. A Definition may have one of its own.
 const (
 	ReasonSubscription Reason = "a subscription belongs to one connection: use Subscribe, PSubscribe or SSubscribe"
 	ReasonTransaction  Reason = "a transaction belongs to one connection: use TxPipelined or Watch"

@@ -49,6 +49,7 @@ func (c *Client) Debug(ctx context.Context, key string) (map[string]string, erro
 		k.free()
 		return nil, err
 	}
+	k.key = key
 	resp, err := c.meta(ctx, k)
 	switch {
 	case err != nil:
@@ -64,9 +65,15 @@ func (c *Client) Debug(ctx context.Context, key string) (map[string]string, erro
 	return fields, nil
 }
 
+const (
+	maxStats     = 16 << 20 // bytes of statistics; those of 10,000 connections take a third of it
+	statOverhead = 64       // of a line, in the map
+)
+
 // ServerStats returns the server's statistics, over a connection of its own: the
 // general ones for an empty group, else those of "items", "slabs", "sizes",
-// "settings" or "conns". ErrNoStats: there are none.
+// "settings" or "conns". ErrNoStats: there are none. A server that sends more than
+// 16 MiB of them is given up, with an ErrProtocol.
 func (c *Client) ServerStats(ctx context.Context, group string) (map[string]string, error) {
 	command := "stats"
 	if group != "" {
@@ -75,7 +82,7 @@ func (c *Client) ServerStats(ctx context.Context, group string) (map[string]stri
 		}
 		command += " " + group
 	}
-	stats := make(map[string]string)
+	stats, size := make(map[string]string), 0
 	err := c.lines(ctx, command, c.config.ReplyTimeout, func(line []byte) (more bool, err error) {
 		if string(line) == "END" {
 			return false, nil
@@ -86,6 +93,9 @@ func (c *Client) ServerStats(ctx context.Context, group string) (map[string]stri
 		name, value, ok := strings.Cut(strings.TrimPrefix(string(line), "STAT "), " ")
 		if !ok || !bytes.HasPrefix(line, []byte("STAT ")) {
 			return false, violation("not a line of statistics", line)
+		}
+		if size += len(line) + statOverhead; size > maxStats {
+			return false, violation("statistics without an end", line)
 		}
 		stats[name] = value
 		return true, nil

@@ -1,9 +1,9 @@
 package memcache
 
-// Result is the outcome of one request of a batch.
+// Result is the outcome of one request of a batch: a Response, or an error.
 type Result struct {
-	Response
-	Err error
+	Response       // with StatusNone if Err is not nil
+	Err      error // a *ServerError, *NoReplyError or *InputError, as of a request by itself
 }
 
 // A batch is one flight of requests that are sent together, numbered by their

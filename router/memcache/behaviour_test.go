@@ -14,7 +14,7 @@ import (
 // TestBehaviour is what a real memcached does, call by call. Each case has a key
 // of its own.
 func TestBehaviour(t *testing.T) {
-	c, _ := real(t)
+	c, server := real(t)
 	ctx := background(t)
 	cases := []struct {
 		name string
@@ -326,6 +326,13 @@ func TestBehaviour(t *testing.T) {
 			got, err := c.Debug(ctx, key)
 			if err != nil || got["exp"] != "-1" || got["fetch"] != "no" || got["size"] == "" || got["cas"] == "" {
 				t.Errorf("got %v, %v", got, err)
+			}
+			encoding := client(t, Config{Address: server.Addr(), EncodeKeys: true})
+			for _, odd := range []string{key + " ", key + "\r\nflush_all"} {
+				must(t, encoding.Set(ctx, Item{Key: odd}))
+				if got, err := encoding.Debug(ctx, odd); err != nil || got["cas"] == "" {
+					t.Errorf("%q: got %v, %v", odd, got, err)
+				}
 			}
 		}},
 		{"value too large", func(t *testing.T, key string) {

@@ -51,6 +51,7 @@ type call struct {
 	value   []byte // the data block, until it is copied; nil for none
 	block   bool   // whether there is a data block, an empty one included
 	opaque  string
+	key     string // if the reply names it, and not in a batch, whose opaques do
 	expect  string // with commandText: how the reply begins
 	batch   *batch // nil for a single command
 
@@ -81,7 +82,7 @@ func (k *call) free() {
 	}
 	k.state.Store(pending)
 	k.command, k.want, k.line, k.value, k.block = 0, 0, line, nil, false
-	k.opaque, k.expect, k.batch = "", "", nil
+	k.opaque, k.key, k.expect, k.batch = "", "", "", nil
 	k.start, k.resp, k.err = 0, Response{}, nil
 	k.home.Put(k)
 }

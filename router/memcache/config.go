@@ -11,10 +11,10 @@ import (
 
 // What a zero field of a Config stands for.
 const (
-	DefaultConns        = 2
-	DefaultDialTimeout  = time.Second
-	DefaultReplyTimeout = 2 * time.Second
-	DefaultMaxValueSize = 1 << 20
+	DefaultConns        = 2               // connections
+	DefaultDialTimeout  = time.Second     // for a connection to open
+	DefaultReplyTimeout = 2 * time.Second // without any reply that is due
+	DefaultMaxValueSize = 1 << 20         // bytes
 )
 
 // Limits of what New accepts.

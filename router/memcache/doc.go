@@ -30,8 +30,10 @@
 //     Config.ReplyTimeout, the connection is given up, and everything that waits
 //     on it fails with ErrOverdue.
 //   - A reply that breaks the protocol, or that cannot belong to the request it
-//     would be given to, costs the connection and reaches no caller. Lines and
-//     values are bounded.
+//     would be given to, costs the connection and reaches no caller: another
+//     opaque, another key, another command's outcome, or one that was there
+//     before the request. Lines, values and statistics are bounded: memory for a
+//     value is taken when its size is known and within Config.MaxValueSize.
 //   - Keys, sizes and flags are checked before anything is sent. A key cannot
 //     smuggle in a command.
 //   - Values are copied on the way out before the call returns, and are the

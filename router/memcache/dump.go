@@ -15,9 +15,9 @@ type ItemInfo struct {
 	Key        string    // decoded: any bytes
 	Expires    time.Time // by the server's clock, whole seconds; zero: never
 	LastAccess time.Time // likewise
-	CAS        uint64
-	Fetched    bool // read since it was stored
-	Size       int  // bytes it takes in the server's memory, key and header included
+	CAS        uint64    // of this version of the item
+	Fetched    bool      // read since it was stored
+	Size       int       // bytes it takes in the server's memory, key and header included
 }
 
 // dumpPatience is how long the server may be silent in the middle of a dump. It

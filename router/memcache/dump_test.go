@@ -140,13 +140,22 @@ func TestMetadumpEnds(t *testing.T) {
 		<-asked
 		return done
 	}
+	ends := func(done <-chan error, want error) {
+		t.Helper()
+		select {
+		case err := <-done:
+			wantError(t, err, want)
+		case <-time.After(patience): // before dumpPatience
+			t.Fatal("the dump does not end")
+		}
+	}
 	ctx, cancel := context.WithCancel(background(t))
 	done := dump(ctx)
 	cancel()
-	wantError(t, <-done, context.Canceled)
+	ends(done, context.Canceled)
 	done = dump(background(t))
 	c.Close()
-	wantError(t, <-done, ErrClosed)
+	ends(done, ErrClosed)
 }
 
 func FuzzDumpLine(f *testing.F) {

@@ -91,6 +91,7 @@ type NoReplyError struct {
 	Err  error // the cause: ErrOverdue, ErrClosed, a *ProtocolError, the context's or the network's error
 }
 
+// Error says whether the outcome is unknown.
 func (e *NoReplyError) Error() string {
 	if e.Sent {
 		return fmt.Sprintf("memcache: no reply from %s, outcome unknown: %v", e.Addr, e.Err)
@@ -98,6 +99,7 @@ func (e *NoReplyError) Error() string {
 	return fmt.Sprintf("memcache: request not sent to %s: %v", e.Addr, e.Err)
 }
 
+// Unwrap returns Err.
 func (e *NoReplyError) Unwrap() error { return e.Err }
 
 // Is makes ErrOutcomeUnknown match exactly where the request was sent.
@@ -113,6 +115,7 @@ type ServerError struct {
 	Ambiguous bool
 }
 
+// Error has the server's own words in it.
 func (e *ServerError) Error() string {
 	text := e.Kind.Error()
 	if e.Message != "" {
@@ -137,6 +140,7 @@ type ProtocolError struct {
 	Line    string // the beginning of the line concerned
 }
 
+// Error shows the beginning of the line.
 func (e *ProtocolError) Error() string {
 	if e.Line == "" {
 		return "memcache: protocol violation: " + e.Problem
@@ -153,10 +157,11 @@ func violation(problem string, line []byte) error {
 
 // KeyError reports a key that cannot be sent. It matches ErrMalformedKey.
 type KeyError struct {
-	Key     string
-	Problem string
+	Key     string // as it was given, at full length
+	Problem string // what is wrong with it
 }
 
+// Error shows the beginning of the key.
 func (e *KeyError) Error() string {
 	return fmt.Sprintf("memcache: malformed key %s: %s", shown(e.Key), e.Problem)
 }
@@ -167,12 +172,13 @@ func (e *KeyError) Is(target error) bool { return target == ErrMalformedKey }
 // InputError reports a field of a Config or of a request that cannot be used.
 // It matches Err. Nothing was started or sent.
 type InputError struct {
-	Err   error // ErrInvalidConfig, ErrInvalidRequest or ErrValueTooLarge
-	Field string
-	Value any // what was found; never a secret
-	Want  string
+	Err   error  // ErrInvalidConfig, ErrInvalidRequest or ErrValueTooLarge
+	Field string // of the Config or request
+	Value any    // what was found; never a secret
+	Want  string // what was expected
 }
 
+// Error says what was found and what was expected.
 func (e *InputError) Error() string {
 	value := fmt.Sprint(e.Value)
 	if s, isString := e.Value.(string); isString {
@@ -181,6 +187,7 @@ func (e *InputError) Error() string {
 	return fmt.Sprintf("%v: %s: got %s, want %s", e.Err, e.Field, value, e.Want)
 }
 
+// Unwrap returns Err.
 func (e *InputError) Unwrap() error { return e.Err }
 
 // shown prints a string on one line and never at length.

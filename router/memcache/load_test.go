@@ -23,7 +23,19 @@ func cuttingProxy(t *testing.T, to string, seed uint64) (address string) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	random := rand.New(rand.NewPCG(seed, 0))
+	proxy(t, listener, to, func() (up, down int64) { return 4 + random.Int64N(4000), 4 + random.Int64N(4000) })
+	return listener.Addr().String()
+}
+
+// proxy passes bytes on between a listener's connections and a server, and cuts
+// a connection after as many in either direction as limits says for it.
+func proxy(t *testing.T, listener net.Listener, to string, limits func() (up, down int64)) {
 	var running sync.WaitGroup
+	pipe := func(to, from net.Conn, limit int64) {
+		_, _ = io.CopyN(to, from, limit)
+		to.Close()
+		from.Close()
+	}
 	running.Go(func() {
 		for {
 			outer, err := listener.Accept()
@@ -35,12 +47,7 @@ func cuttingProxy(t *testing.T, to string, seed uint64) (address string) {
 				outer.Close()
 				continue
 			}
-			pipe := func(to, from net.Conn, n int64) {
-				_, _ = io.CopyN(to, from, n)
-				to.Close()
-				from.Close()
-			}
-			up, down := 4+random.Int64N(4000), 4+random.Int64N(4000)
+			up, down := limits()
 			running.Go(func() { pipe(inner, outer, up) })
 			running.Go(func() { pipe(outer, inner, down) })
 		}
@@ -49,7 +56,6 @@ func cuttingProxy(t *testing.T, to string, seed uint64) (address string) {
 		listener.Close()
 		running.Wait()
 	})
-	return listener.Addr().String()
 }
 
 // Whatever breaks: what was reported as done was done once, what was reported

@@ -55,17 +55,22 @@ func TestLoneCallerGivesUp(t *testing.T) {
 	}
 }
 
-// The same, cancelled while it has the reader's role to itself.
+// The same while it has the reader's role to itself.
 func TestLoneCallerIsCancelled(t *testing.T) {
-	c := client(t, Config{ReplyTimeout: never, Address: fake(t, func(s *session) {
-		s.request()
-		s.send("EN\r\n")
-		s.untilClosed()
-	})})
-	_, err := c.Get(background(t), "a")
-	wantError(t, err, ErrCacheMiss)
 	for _, way := range []string{"deadline", "cancel"} {
-		ctx, cancel := context.WithCancel(background(t))
+		c := client(t, Config{ReplyTimeout: never, Address: fake(t, once("EN\r\n"))})
+		_, err := c.Get(background(t), "a")
+		wantError(t, err, ErrCacheMiss)
+		roleIs := func(want role) func() bool {
+			return func() bool {
+				cn := c.slots[0].Load()
+				cn.mu.Lock()
+				defer cn.mu.Unlock()
+				return cn.role == want
+			}
+		}
+		eventually(t, "the goroutine does not read", roleIs(roleFree))
+		ctx, cancel := context.WithCancel(context.Background()) // without a deadline that would end it too
 		if way == "deadline" {
 			ctx, cancel = context.WithTimeout(ctx, 5*time.Millisecond)
 		}
@@ -75,7 +80,7 @@ func TestLoneCallerIsCancelled(t *testing.T) {
 			done <- err
 		}()
 		if way == "cancel" {
-			eventually(t, "the call is under way", func() bool { return c.Stats().InFlight > 0 })
+			eventually(t, "the caller reads", roleIs(roleCaller))
 			cancel()
 		}
 		select {

@@ -62,9 +62,14 @@ type script func(s *session)
 func fake(t testing.TB, scripts ...script) (address string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
+	fakeOn(t, listener, scripts...)
+	return listener.Addr().String()
+}
+
+// fakeOn is fake on a listener of the caller's choice.
+func fakeOn(t testing.TB, listener net.Listener, scripts ...script) {
+	t.Helper()
 	var running sync.WaitGroup
 	running.Go(func() {
 		for i := 0; ; i++ {
@@ -80,7 +85,6 @@ func fake(t testing.TB, scripts ...script) (address string) {
 		listener.Close()
 		running.Wait()
 	})
-	return listener.Addr().String()
 }
 
 // play answers the greeting and follows the script.

@@ -13,7 +13,7 @@ func (c *Client) MetaGet(ctx context.Context, r GetRequest) (Response, error) {
 		k.free()
 		return Response{}, err
 	}
-	k.want, k.opaque = r.Return, r.Opaque
+	k.want, k.opaque, k.key = r.Return, r.Opaque, r.Key
 	return c.meta(ctx, k)
 }
 
@@ -28,7 +28,8 @@ func (c *Client) MetaSet(ctx context.Context, r SetRequest) (Response, error) {
 		k.free()
 		return Response{}, err
 	}
-	k.want, k.opaque, k.value, k.block = r.Return&setReturns, r.Opaque, r.Value, true
+	k.want, k.opaque, k.key = r.Return&setReturns, r.Opaque, r.Key
+	k.value, k.block = r.Value, true
 	return c.meta(ctx, k)
 }
 
@@ -42,7 +43,7 @@ func (c *Client) MetaDelete(ctx context.Context, r DeleteRequest) (Response, err
 		k.free()
 		return Response{}, err
 	}
-	k.want, k.opaque = r.Return&deleteReturns, r.Opaque
+	k.want, k.opaque, k.key = r.Return&deleteReturns, r.Opaque, r.Key
 	return c.meta(ctx, k)
 }
 
@@ -58,7 +59,7 @@ func (c *Client) MetaArithmetic(ctx context.Context, r ArithmeticRequest) (Respo
 		k.free()
 		return Response{}, err
 	}
-	k.want, k.opaque = r.Return&arithmeticReturns, r.Opaque
+	k.want, k.opaque, k.key = r.Return&arithmeticReturns, r.Opaque, r.Key
 	return c.meta(ctx, k)
 }
 

@@ -3,6 +3,7 @@ package memcache
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 )
 
@@ -139,5 +140,40 @@ func TestMultiOfNothing(t *testing.T) {
 	must(t, c.SetMulti(ctx, nil))
 	if got, err := c.MetaDeleteMulti(ctx, nil); len(got) != 0 || err != nil {
 		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+// A batch is quiet: only hits of a get, and only what was not stored of a set,
+// are answered, and an mn ends it. One exchange takes all of them.
+func TestMultiIsQuiet(t *testing.T) {
+	var asked []string
+	done := make(chan struct{})
+	c := client(t, Config{Address: fake(t, func(s *session) {
+		defer close(done)
+		for _, reply := range []string{"VA 1 f0 c1 O1\r\nx\r\nMN\r\n", "NS O0\r\nMN\r\n", "MN\r\n"} {
+			for line := ""; line != "mn"; {
+				line = s.request()
+				asked = append(asked, line)
+			}
+			s.send(reply)
+		}
+	})})
+	ctx := background(t)
+	items, err := c.GetMulti(ctx, []string{"a", "b", "c"})
+	if err != nil || len(items) != 1 || string(items["b"].Value) != "x" {
+		t.Errorf("got %v, %v", items, err)
+	}
+	results, err := c.MetaSetMulti(ctx, []SetRequest{{Key: "a", Mode: ModeReplace}, {Key: "b"}})
+	if err != nil || results[0].Status != StatusNotStored || results[1].Status != StatusOK {
+		t.Errorf("got %+v, %v", results, err)
+	}
+	must(t, c.SetMulti(ctx, []Item{{Key: "a", Value: []byte("mn\r\n")}}))
+	<-done
+	want := []string{
+		"mg a v c f O0 q", "mg b v c f O1 q", "mg c v c f O2 q", "mn",
+		"ms a 0 MR O0 q", "ms b 0 O1 q", "mn", "ms a 4 O0 q", "mn",
+	}
+	if !slices.Equal(asked, want) {
+		t.Errorf("sent %q, want %q", asked, want)
 	}
 }

@@ -31,6 +31,12 @@ func waiting(of command, want Return) *call {
 	return &call{home: &new(Client).calls, done: make(chan struct{}, 1), command: of, want: want}
 }
 
+func asking(key string, of command, want Return) *call {
+	k := waiting(of, want)
+	k.key = key
+	return k
+}
+
 func waitingBatch(of command, quiet bool, n int) *call {
 	k := waiting(of, 0)
 	silence := StatusOK
@@ -163,6 +169,10 @@ func TestReaderRefuses(t *testing.T) {
 		{"a value too many", waiting(commandGet, 0), "VA 1\r\nx\r\n"},
 		{"an opaque too many", waiting(commandGet, 0), "HD Oabc\r\n"},
 		{"a key that is not base64", waiting(commandGet, ReturnKey), "HD k*** b\r\n"},
+		{"a key of another request", asking("mine", commandGet, ReturnKey), "HD kother\r\n"},
+		{"a miss of another key", asking("mine", commandGet, ReturnKey), "EN kother\r\n"},
+		{"an encoded key of another request", asking("mine", commandGet, ReturnKey), "HD kb3RoZXI= b\r\n"},
+		{"me of another key", asking("mine", commandDebug, 0), "ME other exp=-1\r\n"},
 		{"a block too long", waiting(commandGet, ReturnValue), "VA 1\r\nxy\r\n"},
 		{"a line too long", waiting(commandGet, 0), "HD " + strings.Repeat("y ", maxLine/2) + "\r\n"},
 		{"a line without an end", waiting(commandGet, 0), strings.Repeat("y", maxLine+1)},

@@ -12,15 +12,15 @@ type Status uint8
 // The outcomes. What each means depends a little on the command: see the
 // Meta… methods of Client.
 const (
-	StatusNone      Status = iota
-	StatusOK               // HD: done, or there, without a value
-	StatusValue            // VA: there, with the value
-	StatusMiss             // EN: not there (mg, me)
-	StatusNotFound         // NF: not there (ms with CompareCAS, md, ma)
-	StatusNotStored        // NS: the condition of the mode did not hold
-	StatusExists           // EX: the CAS value is another
-	statusNoop             // MN
-	statusDebug            // ME
+	StatusNone      Status = iota // there is no reply
+	StatusOK                      // HD: done, or there, without a value
+	StatusValue                   // VA: there, with the value
+	StatusMiss                    // EN: not there (mg, me)
+	StatusNotFound                // NF: not there (ms with CompareCAS, md, ma)
+	StatusNotStored               // NS: the condition of the mode did not hold
+	StatusExists                  // EX: the CAS value is another
+	statusNoop                    // MN
+	statusDebug                   // ME
 )
 
 var statusNames = [...]string{"none", "HD", "VA", "EN", "NF", "NS", "EX", "MN", "ME"}
@@ -37,7 +37,7 @@ func (s Status) String() string {
 // request are zero; those whose flag was are in every reply that has status
 // StatusOK or StatusValue, or the reply is refused as a ProtocolError.
 type Response struct {
-	Status      Status
+	Status      Status        // the outcome
 	Won         bool          // W: the caller is the one who shall store a new value
 	Stale       bool          // X: the item was marked as stale
 	Pending     bool          // Z: another caller has won and not stored yet

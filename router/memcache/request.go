@@ -33,7 +33,7 @@ const (
 // GetRequest is one mg command. The zero value of every field but Key leaves
 // its flag out.
 type GetRequest struct {
-	Key          string
+	Key          string        // see Item.Key
 	EncodeKey    bool          // b: send the key in base64, whatever it is made of
 	Return       Return        // v c f t s l h k
 	NoBump       bool          // u: leave no trace: neither in the LRU, nor in hit and last access
@@ -55,11 +55,12 @@ const (
 	ModePrepend SetMode = 'P' // before it
 )
 
-// SetRequest is one ms command.
+// SetRequest is one ms command. The zero value of every field but Key leaves its
+// flag out.
 type SetRequest struct {
-	Key         string
-	EncodeKey   bool // b
-	Value       []byte
+	Key         string        // see Item.Key
+	EncodeKey   bool          // b
+	Value       []byte        // see Item.Value
 	TTL         time.Duration // T: see Item.TTL
 	ClientFlags uint32        // F
 	Mode        SetMode       // M
@@ -69,9 +70,10 @@ type SetRequest struct {
 	Opaque      string        // O: as in GetRequest
 }
 
-// DeleteRequest is one md command.
+// DeleteRequest is one md command. The zero value of every field but Key leaves its
+// flag out.
 type DeleteRequest struct {
-	Key        string
+	Key        string // see Item.Key
 	EncodeKey  bool   // b
 	CompareCAS uint64 // C: delete only if the item has this CAS value; 0 compares nothing
 	Invalidate bool   // I: do not delete but mark as stale, with a new CAS value
@@ -81,9 +83,10 @@ type DeleteRequest struct {
 }
 
 // ArithmeticRequest is one ma command. Numbers are unsigned, of 64 bits:
-// incrementing wraps around, decrementing stops at 0.
+// incrementing wraps around, decrementing stops at 0. The zero value of every
+// field but Key and Delta leaves its flag out.
 type ArithmeticRequest struct {
-	Key        string
+	Key        string // see Item.Key
 	EncodeKey  bool   // b
 	Decrement  bool   // M: subtract rather than add
 	Delta      uint64 // D: how much, as given: 0 changes nothing

@@ -8,7 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"io"
+	"math"
 	"math/big"
 	"net"
 	"sync"
@@ -109,30 +109,6 @@ func selfSigned(t *testing.T) (tls.Certificate, *x509.CertPool) {
 func tlsProxy(t *testing.T, to string, certificate tls.Certificate) (address string) {
 	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{certificate}})
 	must(t, err)
-	var running sync.WaitGroup
-	running.Go(func() {
-		for {
-			outer, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			inner, err := net.Dial("tcp", to)
-			if err != nil {
-				outer.Close()
-				continue
-			}
-			pipe := func(to, from net.Conn) {
-				_, _ = io.Copy(to, from)
-				to.Close()
-				from.Close()
-			}
-			running.Go(func() { pipe(inner, outer) })
-			running.Go(func() { pipe(outer, inner) })
-		}
-	})
-	t.Cleanup(func() {
-		listener.Close()
-		running.Wait()
-	})
+	proxy(t, listener, to, func() (up, down int64) { return math.MaxInt64, math.MaxInt64 })
 	return listener.Addr().String()
 }

@@ -2,6 +2,9 @@
 //
 //	registry.MustRegister(metrics.New(client, metrics.Config{}))
 //
+// The client is a *router.Redis or a *router.Memcached; a program with several
+// gives each a label of its own.
+//
 // It is a collector of its own, so that package router does not depend on the
 // Prometheus client. Nothing runs between scrapes: each one takes a snapshot.
 //
@@ -19,6 +22,9 @@
 //	ringway_node_connections{node,state}              of the pool: idle, used
 //	ringway_node_pool_timeouts_total{node}            waits for a connection that ended
 //	                                                  without one
+//
+// The connections of memcached are shared by all callers: they count as used, and
+// there are no pool timeouts.
 //
 // Counters begin at 0 when a node gets another address, as they do when the
 // program starts. A node that leaves the fleet is no longer reported.

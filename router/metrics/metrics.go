@@ -5,8 +5,10 @@ import (
 	"github.com/ringway/ringway/router"
 )
 
-// Source is a router: *router.Redis, for one.
+// Source is a router: *router.Redis or *router.Memcached.
 type Source interface {
+	// Stats returns what is known of each node. It is called at each scrape, by
+	// several goroutines if there are several scrapes.
 	Stats() []router.NodeStats
 }
 
@@ -28,7 +30,8 @@ type Collector struct {
 
 var _ prometheus.Collector = (*Collector)(nil)
 
-// New returns a collector, which has to be registered.
+// New returns a collector, which has to be registered: once a router and set of
+// labels. Registering it is where bad labels are reported.
 func New(source Source, cfg Config) *Collector {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("ringway_node_"+name, help, append([]string{"node"}, labels...), cfg.Labels)
@@ -46,14 +49,14 @@ func New(source Source, cfg Config) *Collector {
 	}
 }
 
-// Describe implements prometheus.Collector.
+// Describe implements prometheus.Collector. What it says never changes.
 func (c *Collector) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{c.info, c.operations, c.errors, c.duration, c.inFlight, c.breaker, c.connections, c.poolTimeouts} {
 		to <- d
 	}
 }
 
-// Collect implements prometheus.Collector.
+// Collect implements prometheus.Collector: one snapshot of the router.
 func (c *Collector) Collect(to chan<- prometheus.Metric) {
 	for _, n := range c.source.Stats() {
 		c.collectNode(to, n)

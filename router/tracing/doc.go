@@ -1,4 +1,5 @@
-// Package tracing makes OpenTelemetry spans of a router's requests.
+// Package tracing makes OpenTelemetry spans of the requests of a router.Redis. A
+// router.Memcached has no tracer.
 //
 //	client, err := router.NewRedis(ctx, router.Config{
 //		Source: source,

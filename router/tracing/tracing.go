@@ -20,7 +20,8 @@ type Tracer struct{ tracer trace.Tracer }
 
 var _ router.Tracer = Tracer{}
 
-// New returns a tracer for router.Config.
+// New returns a tracer for router.Config. It never fails, and keeps nothing that
+// would have to be closed.
 func New(cfg Config) Tracer {
 	if cfg.Provider == nil {
 		cfg.Provider = otel.GetTracerProvider()
@@ -28,7 +29,8 @@ func New(cfg Config) Tracer {
 	return Tracer{cfg.Provider.Tracer("github.com/ringway/ringway/router")}
 }
 
-// Start implements router.Tracer.
+// Start implements router.Tracer: it starts a span, which the function that it
+// returns ends.
 func (t Tracer) Start(ctx context.Context, q router.Request) (context.Context, func(error)) {
 	attributes := []attribute.KeyValue{
 		attribute.String("db.system.name", "redis"),

@@ -22,10 +22,10 @@ import (
 // Server is one memcached server. The ID decides which keys are its own; the
 // address ("host:port", or "unix:///path") may change.
 type Server struct {
-	ID      string
-	Address string
-	Weight  float64 // 0 means 1
-	Zone    string
+	ID      string  // 1 to 255 bytes, and no other server's
+	Address string  // where it is
+	Weight  float64 // its share, in proportion to those of the others; 0 means 1
+	Zone    string  // makes no difference to who owns a key
 }
 
 // Selector picks servers by a ring. It does not change and is safe for
@@ -87,7 +87,7 @@ func (s *Selector) PickServer(key string) (net.Addr, error) {
 }
 
 // Each calls f with the address of every server, in the order of their IDs,
-// until it fails.
+// until it fails, and returns that error.
 func (s *Selector) Each(f func(net.Addr) error) error {
 	for _, addr := range s.addrs {
 		if err := f(addr); err != nil {
