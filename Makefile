@@ -3,7 +3,8 @@
 # TRACES_DIR: a folder with the larger traces; tests that want one are skipped
 #             without it, and say so
 # FUZZTIME:   how long `make fuzz` spends on each target
-# ROUNDS:     how many rounds `make bench` takes its medians over
+# ROUNDS:     how many rounds `make bench` (11) and `make bench-router` (31) take
+#             their medians over
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -11,7 +12,6 @@ MAKEFLAGS   += --no-print-directory
 .DEFAULT_GOAL := help
 
 FUZZTIME ?= 20s
-ROUNDS   ?= 11
 
 # Modules beside the main one, each with requirements that users of ringway do
 # not inherit. internal/tools has no packages of its own to test.
@@ -21,7 +21,7 @@ OTHER_MODULES := internal/bench
 help: ## Show this list
 	@echo "Ringway: keys to cache nodes by consistent hashing, and the simulator ringsim"
 	@echo
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 .PHONY: demo
 demo: go ## Run ringsim on the bundled trace: what one more node costs, modulo against ring
@@ -61,7 +61,11 @@ cover: go ## Show which part of the code the tests reach, and write .cover/cover
 
 .PHONY: bench
 bench: go ## Print lookup and build times as ratios to modulo and to peers (some minutes)
-	@go -C internal/bench run ./ratios -rounds $(ROUNDS)
+	@go -C internal/bench run ./ratios $(if $(ROUNDS),-rounds $(ROUNDS))
+
+.PHONY: bench-router
+bench-router: go servers ## Print the router's speed as ratios to other clients, on real servers (some minutes)
+	@go -C internal/bench run ./routers $(if $(ROUNDS),-rounds $(ROUNDS))
 
 # What the targets above need.
 

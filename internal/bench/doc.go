@@ -9,6 +9,11 @@
 //
 //	go run ./ratios
 //
+// Command routers does the same for the clients of package router, over real
+// servers and against the clients that others use:
+//
+//	go run ./routers
+//
 // For a comparison of two versions, use the benchmarks as they are with
 // benchstat, which internal/tools pins:
 //

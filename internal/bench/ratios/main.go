@@ -23,25 +23,27 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/ringway/ringway/internal/bench/rounds"
 )
 
 func main() {
-	rounds := flag.Int("rounds", 11, "`number` of rounds to take medians over")
+	count := flag.Int("rounds", 11, "`number` of rounds to take medians over")
 	benchtime := flag.Duration("benchtime", 100*time.Millisecond, "`time` for each benchmark in each round")
 	flag.Parse()
-	if flag.NArg() > 0 || *rounds < 1 || *benchtime <= 0 {
+	if flag.NArg() > 0 || *count < 1 || *benchtime <= 0 {
 		flag.Usage()
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *rounds, *benchtime); err != nil {
+	if err := run(ctx, *count, *benchtime); err != nil {
 		fmt.Fprintln(os.Stderr, "ratios:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, rounds int, benchtime time.Duration) error {
+func run(ctx context.Context, count int, benchtime time.Duration) error {
 	dir, err := os.MkdirTemp("", "ratios")
 	if err != nil {
 		return err
@@ -52,9 +54,9 @@ func run(ctx context.Context, rounds int, benchtime time.Duration) error {
 		return err
 	}
 	var m measurements
-	for round := range rounds {
-		fmt.Fprintf(os.Stderr, "round %d of %d\n", round+1, rounds)
-		r := make(times)
+	for i := range count {
+		fmt.Fprintf(os.Stderr, "round %d of %d\n", i+1, count)
+		round := make(rounds.Round)
 		for _, part := range [][2]string{
 			{"Lookup|Position|Build", "1"},
 			{"Parallel/^(modulo|ring|balanced)$", "1,2"},
@@ -64,22 +66,22 @@ func run(ctx context.Context, rounds int, benchtime time.Duration) error {
 			if err != nil {
 				return err
 			}
-			if err := r.parse(text); err != nil {
+			if err := parse(round, text); err != nil {
 				return err
 			}
 			m.cpu = field(text, "cpu: ")
 		}
-		m.rounds = append(m.rounds, r)
+		m.rounds = append(m.rounds, round)
 	}
-	if f, found := m.unsteady(); found {
-		fmt.Fprintf(os.Stderr, "ratios: warning: a lookup by modulo took %.0f to %.0f ns: this machine is busy, do not keep these figures\n", f.least, f.most)
+	if warning := unit.Warning(m.rounds); warning != "" {
+		fmt.Fprintln(os.Stderr, "ratios:", warning)
 	}
 	version, err := output(ctx, "go", "version")
 	if err != nil {
 		return err
 	}
 	m.goVersion = strings.TrimPrefix(strings.TrimSpace(version), "go version ")
-	m.command = fmt.Sprintf("go -C internal/bench run ./ratios -rounds %d -benchtime %v", rounds, benchtime)
+	m.command = fmt.Sprintf("go -C internal/bench run ./ratios -rounds %d -benchtime %v", count, benchtime)
 	text, err := m.report()
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/ringway/ringway/internal/bench"
+	"github.com/ringway/ringway/internal/bench/rounds"
 	"github.com/ringway/ringway/ring"
 )
 
@@ -20,16 +21,16 @@ PASS
 `
 
 func TestParse(t *testing.T) {
-	got := make(times)
-	if err := got.parse(sample); err != nil {
+	got := make(rounds.Round)
+	if err := parse(got, sample); err != nil {
 		t.Fatal(err)
 	}
-	want := times{"Lookup/ring/100": 23.5, "Parallel/ring/100-2": 12.5, "Build/ring.New/1000x160": 17654557}
+	want := rounds.Round{"Lookup/ring/100": 23.5, "Parallel/ring/100-2": 12.5, "Build/ring.New/1000x160": 17654557}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	for _, bad := range []string{"", "PASS\n", "BenchmarkX 1 5 B/op\n", "BenchmarkX 1 x ns/op\n", "BenchmarkX 1 0 ns/op\n"} {
-		if err := make(times).parse(bad); err == nil {
+		if err := parse(make(rounds.Round), bad); err == nil {
 			t.Errorf("parse(%q): no error", bad)
 		}
 	}
@@ -38,25 +39,10 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestMedianOfRatios(t *testing.T) {
-	// The second round ran on a machine half as fast, in the third one side was
-	// disturbed. The medians of the times, 20 and 10, would hide what they say.
-	m := measurements{rounds: []times{{"a": 15, "b": 10}, {"a": 30, "b": 20}, {"a": 80, "b": 10}}}
-	if got, _ := m.ratio("a", "b"); got != (figure{1.5, 1.5, 8}) {
-		t.Errorf("got %v, want median 1.5, least 1.5, most 8", got)
-	}
-	if got := summarise([]float64{4, 1, 3, 2}); got != (figure{2.5, 1, 4}) {
-		t.Errorf("four values: got %v, want 2.5, 1, 4", got)
-	}
-	if _, found := m.ratio("a", "c"); found {
-		t.Error("a ratio to what was not measured")
-	}
-}
-
 // TestClaims makes sure that each claim is about benchmarks that there are, so
 // that a run of minutes does not end in an error.
 func TestClaims(t *testing.T) {
-	all := make(times)
+	all := make(rounds.Round)
 	for _, n := range bench.Sizes {
 		for _, c := range bench.Contenders() {
 			all[fmt.Sprintf("Lookup/%s/%d", c.Name, n)] = 1
@@ -67,7 +53,7 @@ func TestClaims(t *testing.T) {
 	for _, w := range bench.Builds() {
 		all["Build/"+w.Name] = 1e6
 	}
-	m := measurements{rounds: []times{all}}
+	m := measurements{rounds: rounds.Rounds{all}}
 	text, err := m.report()
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ringway/ringway/membership"
+	"github.com/ringway/ringway/router"
+)
+
+// background is the context of nearly all calls: it cannot end, which suits
+// every client best.
+var background = context.Background()
+
+// newRouter returns the router over the servers, with nothing else set than what
+// the other clients have too.
+func newRouter(e *environment, cfg router.Config) (*router.Redis, error) {
+	addrs, err := e.redisServers()
+	if err != nil {
+		return nil, err
+	}
+	return newRouterOver(e, addrs, cfg)
+}
+
+func newRouterOver(e *environment, addrs []string, cfg router.Config) (*router.Redis, error) {
+	src, err := source(membership.Redis, addrs)
+	if err != nil {
+		return nil, err
+	}
+	e.onClose(src.Close)
+	cfg.Source = src
+	cfg.Node = router.NodeConfig{PoolSize: many, ReadTimeout: patience}
+	r, err := router.NewRedis(e.ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	e.onClose(r.Close)
+	return r, nil
+}
+
+func newGoRedisRing(e *environment) (*redis.Ring, error) {
+	addrs, err := e.redisServers()
+	if err != nil {
+		return nil, err
+	}
+	named := make(map[string]string, len(addrs))
+	for i, addr := range addrs {
+		named[nodeID(i)] = addr
+	}
+	r := redis.NewRing(&redis.RingOptions{Addrs: named, PoolSize: many, ReadTimeout: patience, WriteTimeout: patience})
+	e.onClose(r.Close)
+	return r, nil
+}
+
+// newClients returns a client of go-redis for each server.
+func newClients(e *environment) ([]*redis.Client, error) {
+	addrs, err := e.redisServers()
+	if err != nil {
+		return nil, err
+	}
+	clients := make([]*redis.Client, len(addrs))
+	for i, addr := range addrs {
+		clients[i] = redis.NewClient(&redis.Options{Addr: addr, PoolSize: many, ReadTimeout: patience, WriteTimeout: patience})
+		e.onClose(clients[i].Close)
+	}
+	return clients, nil
+}
+
+// check passes an error on, and a value that is not the one of the key as
+// errWrong.
+func check(key, value string, err error) error {
+	if err == nil && (len(value) != valueSize || value[:len(key)] != key) {
+		return errWrong
+	}
+	return err
+}
+
+// getter is what the clients of go-redis's making have in common.
+type getter interface {
+	Get(ctx context.Context, key string) *redis.StringCmd
+}
+
+func get(ctx context.Context, c getter) operation {
+	return func(keys []string) error {
+		value, err := c.Get(ctx, keys[0]).Result()
+		return check(keys[0], value, err)
+	}
+}
+
+func routerGet(e *environment) (operation, error) {
+	r, err := newRouter(e, router.Config{})
+	return get(background, r), err
+}
+
+func routerGetCancellable(e *environment) (operation, error) {
+	ctx, cancel := context.WithCancel(background)
+	e.onClose(func() error { cancel(); return nil })
+	r, err := newRouter(e, router.Config{})
+	return get(ctx, r), err
+}
+
+func ringGet(e *environment) (operation, error) {
+	r, err := newGoRedisRing(e)
+	return get(background, r), err
+}
+
+func clientGet(e *environment) (operation, error) {
+	clients, err := newClients(e)
+	if err != nil {
+		return nil, err
+	}
+	return get(background, clients[0]), nil
+}
+
+func autoPipelinerGet(e *environment) (operation, error) {
+	clients, err := newClients(e)
+	if err != nil {
+		return nil, err
+	}
+	byRing, err := newRing()
+	if err != nil {
+		return nil, err
+	}
+	pipes := make([]*redis.AutoPipeliner, len(clients))
+	for i, client := range clients { // whose Close closes them
+		if pipes[i], err = client.AutoPipeline(); err != nil {
+			return nil, err
+		}
+	}
+	return func(keys []string) error {
+		value, err := pipes[byRing.OwnerIndex(keys[0])].Get(background, keys[0]).Result()
+		return check(keys[0], value, err)
+	}, nil
+}
