@@ -12,7 +12,7 @@ var scriptSteps = []step{
 		return of(c.Eval(ctx, "return {KEYS[1], KEYS[2], ARGV[1]}", []string{"{lua}1", "{lua}2"}, "x").Result())
 	}},
 	{"EVAL without keys", func(ctx context.Context, c redis.UniversalClient) gave {
-		return of(c.Eval(ctx, "return 7", nil).Result())
+		return of(c.EvalRO(ctx, "return 7", nil).Result())
 	}},
 	{"EVAL that fails", func(ctx context.Context, c redis.UniversalClient) gave {
 		return of(c.Eval(ctx, "return redis.error_reply('MINE own')", []string{"a"}).Result())

@@ -81,12 +81,15 @@ func missing(ctx context.Context, c *command.Command, s share) share {
 // a write may have been done, and doing it elsewhere could do it twice.
 func notSent(err error) bool {
 	var dial *net.OpError
-	return errors.Is(err, ErrBreakerOpen) || errors.As(err, &dial) && dial.Op == "dial"
+	return errors.Is(err, ErrBreakerOpen) || errors.As(err, &dial) && dial.Op == "dial" || notReady(err)
 }
 
 // mayMove reports whether an operation that failed may be done on another node.
 // Doing it a second time must make no difference, or there was no first time.
 func mayMove(access command.Access, failure error) bool {
+	if kindOf(failure) == local {
+		return false // the owner may be well, and goes on with what it has
+	}
 	switch access {
 	case command.NoAccess: // the channel of a PUBLISH: its subscribers are elsewhere
 		return false

@@ -19,6 +19,26 @@ type node struct {
 	about   atomic.Pointer[membership.Member]
 	drain   time.Duration         // how long retire waits
 	kindOf  func(error) errorKind // what an error of the client says of the node
+	silence silence
+}
+
+// silence is how long a node has been asked and given no answer, as callers see
+// who do not wait for a time-out. A caller that gives up says nothing of the
+// node; many in a row, for as long as would be slow, do.
+type silence struct{ since atomic.Int64 } // on clockBase; 0: the node has answered
+
+func (s *silence) end() {
+	if s.since.Load() != 0 {
+		s.since.Store(0)
+	}
+}
+
+// longerThan takes a call that was given up, and reports whether the node has
+// been silent for at least limit. Times are on clockBase.
+func (s *silence) longerThan(limit, begun, now time.Duration) bool {
+	s.since.CompareAndSwap(0, max(int64(begun), 1))
+	since := s.since.Load()
+	return since != 0 && now-time.Duration(since) >= limit
 }
 
 func (n *node) init(m membership.Member, cfg Config, kindOf func(error) errorKind) {
@@ -70,13 +90,17 @@ func (n *node) begin(ctx context.Context) (call, error) {
 func (n *node) end(ctx context.Context, c *call, err error, blocking bool) error {
 	c.ended = true
 	took := time.Since(clockBase) - c.start
-	if blocking {
+	if blocking { // how long the caller wanted to wait says nothing
 		took = 0
 		n.stats.blocked.Add(1)
 	} else {
 		n.stats.observe(took)
 	}
-	switch n.kindOf(err) {
+	kind := n.kindOf(err)
+	if kind == fine || kind == reply {
+		n.silence.end()
+	}
+	switch kind {
 	case fine:
 		n.breaker.record(c.permit, false, took)
 		return err
@@ -86,6 +110,14 @@ func (n *node) end(ctx context.Context, c *call, err error, blocking bool) error
 		return err
 	case canceled:
 		n.stats.canceled.Add(1)
+		if n.silence.longerThan(n.breaker.cfg.SlowCall, c.start, c.start+took) {
+			n.breaker.record(c.permit, true, took)
+		} else {
+			n.breaker.abandon(c.permit)
+		}
+		return n.fail(err)
+	case local:
+		n.stats.local.Add(1)
 		n.breaker.abandon(c.permit)
 		return n.fail(err)
 	case timeout:
@@ -125,6 +157,7 @@ const (
 	fine     errorKind = iota // no error, or redis.Nil
 	reply                     // the server answered with an error, or with what the command cannot take
 	canceled                  // the caller gave up
+	local                     // nothing was sent, for a reason on this side
 	timeout                   // no answer in time
 	network                   // anything else
 )

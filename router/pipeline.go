@@ -134,22 +134,17 @@ func (b *batches) add(ctx context.Context, s *snapshot[*redisNode], cmd redis.Cm
 	case command.AllNodes:
 		return b.addAll(ctx, s, c, cmd)
 	}
-	var buf [16]command.Key
-	keys, err := c.Keys(buf[:0], args)
+	names, err := r.names(c, args)
 	if err != nil {
 		return err
 	}
-	if len(keys) == 0 {
+	if len(names) == 0 {
 		b.put(anyOf(s.nodes), cmd)
 		return nil
 	}
-	names := make([]string, len(keys))
 	first, one := 0, true
-	for i, k := range keys {
-		if names[i], err = r.key(args[k.Pos]); err != nil {
-			return err
-		}
-		owner := s.placement.OwnerIndex(names[i])
+	for i, name := range names {
+		owner := s.placement.OwnerIndex(name)
 		if i == 0 {
 			first = owner
 		}
@@ -304,18 +299,11 @@ func (r *Redis) transactionKeys(cmds []redis.Cmder) (names []string, err error) 
 		if err := sendable(c, args); err != nil {
 			return nil, err
 		}
-		var buf [16]command.Key
-		keys, err := c.Keys(buf[:0], args)
+		keys, err := r.names(c, args)
 		if err != nil {
 			return nil, err
 		}
-		for _, k := range keys {
-			name, err := r.key(args[k.Pos])
-			if err != nil {
-				return nil, err
-			}
-			names = append(names, name)
-		}
+		names = append(names, keys...)
 	}
 	return names, nil
 }

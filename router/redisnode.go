@@ -53,7 +53,12 @@ func redisOptions(m membership.Member, cfg Config) *redis.Options {
 		PoolSize: cfg.Node.PoolSize,
 	}
 	if ask := cfg.Node.Credentials; ask != nil {
-		o.CredentialsProviderContext = func(ctx context.Context) (string, string, error) { return ask(ctx, m.ID) }
+		o.CredentialsProviderContext = func(ctx context.Context) (username, password string, err error) {
+			if username, password, err = ask(ctx, m.ID); err != nil {
+				err = &credentialsError{err}
+			}
+			return username, password, err
+		}
 	}
 	if cfg.Node.TLS != nil {
 		o.TLSConfig = withServerName(cfg.Node.TLS, address)
@@ -80,8 +85,20 @@ func kindOf(err error) errorKind {
 	if err == nil || err == redis.Nil {
 		return fine
 	}
+	if errors.Is(err, redis.ErrPoolTimeout) || errors.As(err, new(*credentialsError)) {
+		return local
+	}
 	var fromServer redis.Error
 	if errors.As(err, &fromServer) && !errors.Is(err, redis.ErrClosed) {
+		if notReady(err) {
+			return network
+		}
+		return reply
+	}
+	if errors.As(err, new(*net.OpError)) || errors.Is(err, redis.ErrClosed) {
+		return networkOrTimeout(err)
+	}
+	if strings.HasPrefix(err.Error(), "redis: ") { // what go-redis says of a reply that the command cannot take; it has no types for it
 		return reply
 	}
 	var number *strconv.NumError
@@ -91,9 +108,27 @@ func kindOf(err error) errorKind {
 	if errors.Is(err, context.Canceled) {
 		return canceled
 	}
+	return networkOrTimeout(err)
+}
+
+func networkOrTimeout(err error) errorKind {
 	var late interface{ Timeout() bool }
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, redis.ErrPoolTimeout) || errors.As(err, &late) && late.Timeout() {
+	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &late) && late.Timeout() {
 		return timeout
 	}
 	return network
 }
+
+// notReady reports a server that is there, and did nothing: it loads its data,
+// has lost its master, or has too many clients. For whoever asks for a key that
+// is a node that fails.
+func notReady(err error) bool {
+	return redis.IsLoadingError(err) || redis.IsMasterDownError(err) || redis.IsClusterDownError(err) || redis.IsMaxClientsError(err)
+}
+
+// credentialsError is an error of NodeConfig.Credentials, which says nothing of
+// the node.
+type credentialsError struct{ err error }
+
+func (e *credentialsError) Error() string { return "credentials: " + e.err.Error() }
+func (e *credentialsError) Unwrap() error { return e.err }

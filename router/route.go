@@ -5,9 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/ringway/ringway/ring"
 	"github.com/ringway/ringway/router/command"
 )
 
@@ -51,6 +54,68 @@ func (r *Redis) route(ctx context.Context, cmd redis.Cmder) error {
 		return r.anyNode(ctx, c, cmd)
 	}
 	return r.allNodes(ctx, c, cmd)
+}
+
+// names returns the keys of a command, and after them names that stand for the
+// keys that the server makes up from patterns of SORT: they are where a key of
+// the pattern's hash tag is.
+func (r *Redis) names(c *command.Command, args []any) ([]string, error) {
+	var buf [16]command.Key
+	keys, err := c.Keys(buf[:0], args)
+	if err != nil {
+		return nil, err
+	}
+	if len(keys) == 0 {
+		return nil, keyless(c)
+	}
+	names := make([]string, len(keys), len(keys)+1)
+	for i, k := range keys {
+		if names[i], err = r.key(args[k.Pos]); err != nil {
+			return nil, err
+		}
+	}
+	return r.appendPatterns(names, c, args)
+}
+
+// keyless refuses scripts that may write and name no key: they would run on any
+// node, each time another one.
+func keyless(c *command.Command) error {
+	switch c.Name() {
+	case "EVAL", "EVALSHA", "FCALL":
+		return &UnsupportedError{Command: c.Name(), Reason: "without keys there is no node for what the script writes: " +
+			"name the keys that it uses, take the _RO form if it writes nothing, or use ForEachNode"}
+	}
+	return nil
+}
+
+func (r *Redis) appendPatterns(names []string, c *command.Command, args []any) ([]string, error) {
+	var buf [4]int
+	for _, pos := range c.Patterns(buf[:0], args) {
+		pattern, _ := command.KeyString(args[pos])
+		tag := ring.Tag(strings.SplitN(pattern, "*", 2)[0])
+		if !command.Pinned(pattern) || !r.tagsHold(tag) {
+			return nil, &UnsupportedError{Command: c.Name(), Reason: fmt.Sprintf(
+				"the pattern %q names keys that may be on any node: give it and the key one hash tag, as in {user:1}:weight_*", pattern)}
+		}
+		names = append(names, "{"+tag+"}")
+	}
+	return names, nil
+}
+
+// tagsHold reports whether the placement puts keys of a hash tag together, which
+// a placement of the caller's making need not do. It is found out by trying.
+func (r *Redis) tagsHold(tag string) bool {
+	s := r.fleet.current.Load()
+	if s.placement == nil {
+		return true // and nothing is routed
+	}
+	together := s.placement.OwnerIndex("{" + tag + "}")
+	for i := range 32 {
+		if s.placement.OwnerIndex("{"+tag+"}"+strconv.Itoa(i)) != together {
+			return false
+		}
+	}
+	return true
 }
 
 // key views an argument as a key and applies the guard.
@@ -110,7 +175,7 @@ func (r *Redis) execAndLeave(ctx context.Context, n *redisNode, c *command.Comma
 func (r *Redis) exec(ctx context.Context, n *redisNode, c *command.Command, cmd redis.Cmder, inFlight int64) error {
 	_, blocks := c.Blocking(cmd.Args())
 	err := r.send(ctx, n, c, cmd, inFlight, blocks)
-	if err != nil && err != redis.Nil && ctx.Err() == nil && !blocks && brokenConnection(err) && c.Access(cmd.Args()) == command.Read {
+	if err != nil && err != redis.Nil && ctx.Err() == nil && !blocks && !cmd.NoRetry() && brokenConnection(err) && c.Access(cmd.Args()) == command.Read {
 		return r.send(ctx, n, c, cmd, inFlight, blocks)
 	}
 	return err
@@ -135,15 +200,35 @@ func (r *Redis) send(ctx context.Context, n *redisNode, c *command.Command, cmd 
 		return err
 	}
 	defer begun.giveUp(&n.node)
+	if blocks {
+		return n.end(ctx, &begun, n.processBlocking(ctx, c, cmd), blocks)
+	}
 	// A lone caller gains nothing from sharing a packet, and would wait for the
 	// goroutine that fills it.
-	if n.pipe != nil && inFlight > 1 && !blocks && ctx.Value(plainKey{}) == nil {
+	if n.pipe != nil && inFlight > 1 && ctx.Value(plainKey{}) == nil {
 		err = n.sendShared(ctx, cmd)
 	} else {
 		err = n.client.Process(ctx, cmd)
 	}
 	return n.end(ctx, &begun, err, blocks)
 }
+
+// processBlocking waits as long as the server will. go-redis knows how long that
+// is for its own methods, and not for Do.
+func (n *redisNode) processBlocking(ctx context.Context, c *command.Command, cmd redis.Cmder) error {
+	if _, plain := cmd.(*redis.Cmd); !plain {
+		return n.client.Process(ctx, cmd)
+	}
+	timeout, _ := c.Blocking(cmd.Args())
+	if timeout > 0 {
+		timeout += blockingGrace
+	}
+	return n.client.WithTimeout(timeout).Process(ctx, cmd) // 0 is for ever
+}
+
+// blockingGrace is how much later than a blocking command's own time-out its
+// reply is given up: what go-redis allows its methods.
+const blockingGrace = 10 * time.Second
 
 // sendShared lets the command ride with those of other callers. The
 // auto-pipeliner cannot give a command back before it has run, so a caller whose
@@ -183,19 +268,12 @@ func keepArgs(args []any) {
 // routeKeys routes a command with several keys, or with keys at places that
 // depend on its arguments.
 func (r *Redis) routeKeys(ctx context.Context, c *command.Command, cmd redis.Cmder) error {
-	var buf [16]command.Key
-	keys, err := c.Keys(buf[:0], cmd.Args())
+	names, err := r.names(c, cmd.Args())
 	if err != nil {
 		return err
 	}
-	if len(keys) == 0 {
+	if len(names) == 0 {
 		return r.anyNode(ctx, c, cmd)
-	}
-	names := make([]string, len(keys))
-	for i, k := range keys {
-		if names[i], err = r.key(cmd.Args()[k.Pos]); err != nil {
-			return err
-		}
 	}
 	if r.cfg.Replication.Factor > 1 {
 		return r.copies(ctx, c, cmd, names)

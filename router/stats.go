@@ -30,6 +30,7 @@ type ErrorCounts struct {
 	Refused  uint64 // not sent: the breaker was open
 	Replies  uint64 // the server answered with an error
 	Canceled uint64 // the caller gave up
+	Local    uint64 // not sent: no connection of the pool was free in time, or no credentials could be had
 }
 
 // Histogram counts operations by duration: Counts[i] of them took less than
@@ -81,7 +82,7 @@ type counters struct {
 
 	blocked atomic.Uint64 // requests whose duration the caller chose
 
-	network, timeout, refused, replies, canceled atomic.Uint64
+	network, timeout, refused, replies, canceled, local atomic.Uint64
 }
 
 func (c *counters) observe(took time.Duration) {
@@ -101,6 +102,6 @@ func (c *counters) histogram() (h Histogram) {
 func (c *counters) errors() ErrorCounts {
 	return ErrorCounts{
 		Network: c.network.Load(), Timeout: c.timeout.Load(), Refused: c.refused.Load(),
-		Replies: c.replies.Load(), Canceled: c.canceled.Load(),
+		Replies: c.replies.Load(), Canceled: c.canceled.Load(), Local: c.local.Load(),
 	}
 }

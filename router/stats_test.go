@@ -85,7 +85,7 @@ func TestKindOf(t *testing.T) {
 		{fmt.Errorf("around: %w", context.Canceled), canceled},
 		{context.DeadlineExceeded, timeout},
 		{os.ErrDeadlineExceeded, timeout},
-		{redis.ErrPoolTimeout, timeout},
+		{redis.ErrPoolTimeout, local},
 		{&net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}, timeout},
 		{redis.ErrClosed, network},
 		{io.EOF, network},

@@ -13,8 +13,8 @@
 //	ringway_node_info{node,address,zone}              1
 //	ringway_node_operations_total{node}               commands and pipelines sent
 //	ringway_node_errors_total{node,kind}              of them failed: network, timeout,
-//	                                                  reply, canceled; and refused, which
-//	                                                  were not sent
+//	                                                  reply, canceled; and refused and
+//	                                                  local, which were not sent
 //	ringway_node_duration_seconds{node}               histogram, blocking commands left out
 //	ringway_node_in_flight{node}                      operations not answered yet
 //	ringway_node_breaker_state{node,state}            1 for the state that it is in: closed,

@@ -79,6 +79,7 @@ func (c *Collector) collectNode(to chan<- prometheus.Metric, n router.NodeStats)
 	counter(c.errors, n.Errors.Refused, "refused")
 	counter(c.errors, n.Errors.Replies, "reply")
 	counter(c.errors, n.Errors.Canceled, "canceled")
+	counter(c.errors, n.Errors.Local, "local")
 	gauge(c.inFlight, float64(n.InFlight))
 	for _, state := range breakerStates {
 		value := 0.0

@@ -24,7 +24,7 @@ func (f fixed) Stats() []router.NodeStats { return f }
 func TestMetrics(t *testing.T) {
 	n := router.NodeStats{
 		Node: "a", Address: "10.0.0.1:6379", Zone: "z", Operations: 7, InFlight: 2, Breaker: "half-open",
-		Errors:    router.ErrorCounts{Network: 1, Timeout: 2, Refused: 3, Replies: 4, Canceled: 5},
+		Errors:    router.ErrorCounts{Network: 1, Timeout: 2, Refused: 3, Replies: 4, Canceled: 5, Local: 6},
 		OpenConns: 9, IdleConns: 4, PoolTimeouts: 6,
 	}
 	n.Latency.Counts[0], n.Latency.Counts[1], n.Latency.Counts[len(n.Latency.Counts)-1] = 3, 2, 1
@@ -43,6 +43,7 @@ ringway_node_connections{fleet="f",node="a",state="used"} 5
 # HELP ringway_node_errors_total Operations that failed, by kind; the refused ones were not sent.
 # TYPE ringway_node_errors_total counter
 ringway_node_errors_total{fleet="f",kind="canceled",node="a"} 5
+ringway_node_errors_total{fleet="f",kind="local",node="a"} 6
 ringway_node_errors_total{fleet="f",kind="network",node="a"} 1
 ringway_node_errors_total{fleet="f",kind="refused",node="a"} 3
 ringway_node_errors_total{fleet="f",kind="reply",node="a"} 4
