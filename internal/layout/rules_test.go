@@ -31,6 +31,9 @@ type rule struct {
 	// depend on, with all below them, and the others must not.
 	only map[string]string
 
+	// publicOnly: no internal package may be imported directly.
+	publicOnly bool
+
 	// except are single packages that may import what direct forbids.
 	except map[string][]string
 }
@@ -76,7 +79,8 @@ var rules = map[string]rule{
 	},
 	"simulations": {ours: []string{"ring", "membership", "internal"}, direct: []string{"net", "net/http"}},
 	"cmd":         {ours: []string{"ring", "membership", "router", "rebalance", "cache", "simulations", "internal"}},
-	"examples":    {ours: []string{"ring", "membership", "router", "rebalance", "cache", "simulations"}},
+	// An example shows what users can do, who have no internal packages.
+	"examples": {ours: []string{"ring", "membership", "router", "rebalance", "cache", "simulations", "internal"}, publicOnly: true},
 	// What an internal package depends on is held by the rule of whoever uses it.
 	"internal": {ours: []string{"ring", "membership", "router", "rebalance", "cache", "simulations"}},
 }
@@ -128,6 +132,9 @@ func (r rule) forbidsDirect(folder, importer string, imports []string) (found []
 	for _, path := range imports {
 		exceptions := r.except[strings.TrimPrefix(importer, module+"/")]
 		if slices.Contains(r.direct, path) && !slices.Contains(exceptions, path) {
+			found = append(found, fmt.Sprintf("%s imports %s: %s must not", importer, path, folder))
+		}
+		if r.publicOnly && folderOf(importer) == folder && isOurs(path) && folderOf(path) == "internal" {
 			found = append(found, fmt.Sprintf("%s imports %s: %s must not", importer, path, folder))
 		}
 	}

@@ -3,6 +3,7 @@ package memnet
 import (
 	"errors"
 	"io"
+	"net"
 	"net/netip"
 	"os"
 	"syscall"
@@ -186,6 +187,28 @@ func TestRepeatedPartitions(t *testing.T) {
 			if _, err := a.Read(make([]byte, 1)); err != nil {
 				t.Fatal(err)
 			}
+		}
+	})
+}
+
+// TestBothEndsLearn: whoever waits, on either end, learns of a fault that began
+// meanwhile.
+func TestBothEndsLearn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t, Config{})
+		a, b := connect(t, n)
+		ends := make(chan error)
+		for _, conn := range []net.Conn{a, b} {
+			go func() {
+				_, err := conn.Read(make([]byte, 1))
+				ends <- err
+			}()
+		}
+		time.Sleep(time.Second)
+		began := time.Now()
+		n.Crash(hostA)
+		for range 2 {
+			expect(t, "read", <-ends, syscall.ETIMEDOUT, began, keepAlive)
 		}
 	})
 }

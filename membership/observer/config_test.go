@@ -1,6 +1,7 @@
 package observer
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"strings"
@@ -10,6 +11,8 @@ import (
 
 func TestConfigIsChecked(t *testing.T) {
 	one := []string{"http://a:1"}
+	ended, cancel := context.WithCancel(t.Context()) // nothing is waited for
+	cancel()
 	for want, cfg := range map[string]Config{
 		"Agents: got none, want two":                          {},
 		`Agents: got "a:8946"`:                                {Agents: []string{"a:8946"}},
@@ -32,7 +35,7 @@ func TestConfigIsChecked(t *testing.T) {
 		"RetryMax: got 1s, want at least RetryMin, 2s":        {Agents: one, RetryMin: 2 * time.Second, RetryMax: time.Second},
 		"Convergence: got -1s":                                {Agents: one, Convergence: -time.Second},
 	} {
-		o, err := New(t.Context(), cfg)
+		o, err := New(ended, cfg)
 		if err == nil || o != nil || !strings.HasPrefix(err.Error(), "observer: config ") || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want an error with %s", err, want)
 		}

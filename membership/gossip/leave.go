@@ -1,0 +1,93 @@
+package gossip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/ringway/ringway/membership"
+)
+
+// Leave takes the member out of the fleet and closes it. A node is announced as
+// LEAVING, hands its keys over, for at most Timing.LeaveTimeout, and is gone once
+// it is LEFT and others have been told. If ctx ends before, Leave returns an error
+// and the node goes on leaving: call Close to end at once, or Leave again.
+func (g *Gossip) Leave(ctx context.Context) error {
+	if g.ctx.Err() != nil {
+		return membership.ErrClosed
+	}
+	if g.cfg.Node != nil && g.Err() == nil {
+		if err := g.withdraw(ctx); err != nil {
+			return err
+		}
+	}
+	g.sayGoodbye(ctx)
+	return g.Close()
+}
+
+// withdraw returns once the node is LEFT and the others have heard.
+func (g *Gossip) withdraw(ctx context.Context) error {
+	left := make(chan struct{}) // LEFT, and passed on
+	g.inbox.post(func() { g.loop.node.withdraw(left) })
+	select {
+	case <-left:
+		return nil
+	case <-g.Done():
+		if err := g.Err(); err != nil {
+			return fmt.Errorf("gossip: leave: %w", err)
+		}
+		return membership.ErrClosed
+	case <-ctx.Done():
+		s := g.Status()
+		return fmt.Errorf("gossip: leave: node %q is still %s, waits for %s: %w", g.cfg.Name, s.Node.State, s.Waits, context.Cause(ctx))
+	}
+}
+
+// sayGoodbye tells the others that the member is going, so that they need not
+// find out. It waits for about as long as that takes to be passed on.
+func (g *Gossip) sayGoodbye(ctx context.Context) {
+	ended := make(chan struct{})
+	g.inbox.post(func() { g.loop.leaving = true; close(ended) })
+	select { // from here on the loop calls nothing of memberlist that could come after Leave
+	case <-ended:
+	case <-g.ctx.Done():
+		return
+	}
+	g.listMu.Lock()
+	if !g.closed {
+		// The waiting is done below, without the lock: Close must not wait.
+		_ = g.list.Leave(time.Nanosecond)
+	}
+	g.listMu.Unlock()
+	if g.members.Load() < 2 {
+		return
+	}
+	select {
+	case <-time.After(10 * g.cfg.Network.gossip().GossipInterval):
+	case <-ctx.Done():
+	case <-g.ctx.Done():
+	}
+}
+
+// SetWeight changes the weight of the node: as soon as no other transition is
+// under way, keys move to or from it.
+func (g *Gossip) SetWeight(weight float64) error {
+	if g.cfg.Node == nil {
+		return errors.New("gossip: SetWeight: the member is no node")
+	}
+	record := g.loop.firstRecord()
+	record.Weight = weight
+	if err := record.Validate(); err != nil {
+		return fmt.Errorf("gossip: SetWeight: %w", err)
+	}
+	g.inbox.post(func() { g.loop.node.weight = weight; g.loop.dirty = true })
+	return nil
+}
+
+func ipNet(p netip.Prefix) net.IPNet {
+	p = p.Masked()
+	return net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
+}

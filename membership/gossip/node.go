@@ -1,0 +1,209 @@
+package gossip
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/ringway/ringway/membership"
+	"github.com/ringway/ringway/membership/internal/ledger"
+	"github.com/ringway/ringway/membership/internal/lifecycle"
+)
+
+// node is the part of the loop that speaks for a server.
+type node struct {
+	*loop
+	machine *lifecycle.Machine
+	health  lifecycle.Health
+	healthy bool
+	probed  error // of the last probe
+
+	weight    float64           // that the node is to have; 0: as it is
+	withdrawn []chan<- struct{} // who waits for the node to be LEFT
+	withdraws bool              // the node is to leave
+	released  bool              // it is LEFT, and the others have been told
+
+	record ledger.Record // as the machine said last
+	waits  string
+
+	judgement ledger.Judge
+	alone     isolation
+	judgedAt  time.Time
+	job       job
+}
+
+// firstRecord is the node's record before it knows of the fleet.
+func (g *Gossip) firstRecord() ledger.Record {
+	n := g.cfg.Node
+	r := ledger.Record{ID: g.cfg.Name, Kind: n.Kind, Address: n.Address, Zone: n.Zone, Weight: n.Weight,
+		State: membership.Joining, Generation: 1, Sequence: 1, Stamp: 1}
+	if r.Weight == 0 {
+		r.Weight = 1
+	}
+	return r
+}
+
+func newNode(l *loop) *node {
+	cfg, first := l.cfg.Node, l.firstRecord()
+	n := &node{loop: l, weight: cfg.Weight}
+	n.machine = lifecycle.New(lifecycle.Config{
+		ID: first.ID, Kind: first.Kind, Address: first.Address, Zone: first.Zone, Weight: first.Weight,
+		// The clock may have been set back since the last start: then the machine
+		// takes the generation after the one that the fleet knows.
+		Generation: uint64(max(time.Now().UnixNano(), 1)),
+		Bootstrap:  cfg.Bootstrap, Purge: cfg.Purge, Timing: l.cfg.Timing.lifecycle(),
+	})
+	n.record = n.machine.Record()
+	n.health.FailuresToFall = l.cfg.Timing.ProbeFailures
+	n.judgement = ledger.Judge{EvictAfter: l.cfg.Timing.EvictAfter, Stagger: l.cfg.Timing.EvictStagger}
+	return n
+}
+
+// step has the machine look at the fleet, and does what it says.
+func (n *node) step(now time.Time) {
+	// What a step brings about may make the next one possible at once; four are
+	// enough for all that follow from one cause.
+	for range 4 {
+		if n.Err() != nil {
+			n.job.cancel()
+			return
+		}
+		again := n.stepOnce(now)
+		if !again {
+			return
+		}
+	}
+	n.dirty = true
+}
+
+func (n *node) stepOnce(now time.Time) (again bool) {
+	out := n.machine.Step(lifecycle.Input{
+		Now: now, Ledger: n.ledger, Contact: n.contact.joined && !n.alone.held, Healthy: n.healthy,
+		RoutersSeen: n.routersSeen(), Leave: n.withdraws, Weight: n.weight,
+	})
+	if out.Err != nil {
+		n.log.Error("the node must not join", "error", out.Err)
+		n.finish(out.Err)
+		return true
+	}
+	if out.Record.State != n.record.State || out.Record.Step != n.record.Step {
+		n.log.Info("node changes its state", "from", n.record.State, "to", out.Record.State, "step", out.Record.Step, "epoch", out.Record.Stamp)
+	}
+	n.record, n.waits = out.Record, out.Waits
+	switch {
+	case out.Known && out.Announce:
+		n.say(out.Record)
+	case out.Record.State == membership.Left: // the fleet has never known the node
+		n.release()
+	}
+	if out.Task == lifecycle.HandOver && n.cfg.Node.HandOver == nil {
+		n.machine.HandedOver(out.For)
+		return true
+	}
+	n.assign(out.Task, out.For, now)
+	return false
+}
+
+// say tells the fleet of a change of the node's record.
+func (n *node) say(r ledger.Record) {
+	if n.ledger.MergeRecord(r) {
+		n.changed()
+	}
+	var sent chan struct{}
+	if r.State == membership.Left {
+		sent = make(chan struct{}, 1)
+		n.work.Go(func() {
+			n.heard(sent)
+			n.inbox.post(n.release)
+		})
+	}
+	n.passOnRecord(r, sent)
+}
+
+// release lets those go who wait for the node to be LEFT.
+func (n *node) release() {
+	n.released = true
+	for _, w := range n.withdrawn {
+		close(w)
+	}
+	n.withdrawn = nil
+}
+
+// heard waits until a record was sent as often as is enough for all to hear, but
+// not for ever: there may be nobody to send it to.
+func (g *Gossip) heard(sent <-chan struct{}) {
+	limit := 25 * g.cfg.Network.gossip().GossipInterval
+	if g.members.Load() < 2 {
+		limit = 0
+	}
+	select {
+	case <-sent:
+	case <-time.After(limit):
+	case <-g.ctx.Done():
+	}
+}
+
+// withdraw makes the node leave; left is closed when it has.
+func (n *node) withdraw(left chan<- struct{}) {
+	n.withdraws, n.dirty = true, true
+	n.withdrawn = append(n.withdrawn, left)
+	// A node that is not in contact was announced to nobody; one that was refused
+	// neither.
+	if n.released || !n.contact.joined || n.Err() != nil {
+		n.release()
+	}
+}
+
+// waitsForRouters reports whether the node has announced something and no key has
+// moved yet.
+func (n *node) waitsForRouters() bool {
+	r := n.record
+	return r.State == membership.Announced || r.State == membership.Leaving || r.Step == membership.Announced
+}
+
+// compare looks at a record that came from outside and was news. One of this node
+// comes from another agent that speaks for it: the newer generation counts for
+// all, so that this agent can only report it.
+func (n *node) compare(r ledger.Record) {
+	if r.ID != n.record.ID || !n.contact.joined || r.Generation <= n.record.Generation {
+		return
+	}
+	n.counters.conflicts.Add(1)
+	if n.warned.first("overruled") {
+		n.log.Error("another agent speaks for this node: its word counts now", "its address", r.Address, "its generation", r.Generation)
+	}
+}
+
+// probe asks the server whether it serves, again and again.
+func (n *node) probe() {
+	for {
+		ctx, cancel := context.WithTimeout(n.ctx, n.cfg.Timing.ProbeTimeout)
+		err := n.cfg.Node.Server.Probe(ctx)
+		cancel()
+		if n.ctx.Err() != nil {
+			return
+		}
+		n.inbox.post(func() { n.probedOnce(err) })
+		select {
+		case <-time.After(n.cfg.Timing.ProbeInterval):
+		case <-n.ctx.Done():
+			return
+		}
+	}
+}
+
+func (n *node) probedOnce(err error) {
+	before := n.healthy
+	n.healthy, n.probed = n.health.Record(err == nil), err
+	if n.healthy == before {
+		return
+	}
+	n.dirty = true
+	if n.healthy {
+		n.log.Info("the server answers")
+	} else {
+		n.log.Warn("the server does not answer", "error", err)
+	}
+}
+
+var errGone = errors.New("gossip: the task is not wanted any more")

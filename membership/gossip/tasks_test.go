@@ -1,0 +1,175 @@
+package gossip
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ringway/ringway/membership"
+	"github.com/ringway/ringway/ring"
+)
+
+// TestTaskIsRepeated: what fails is tried again, at growing intervals, and the
+// node waits for it.
+func TestTaskIsRepeated(t *testing.T) {
+	virtually(t, func(t *testing.T, f *fleet) {
+		f.start("a")
+		broken := errors.New("out of order")
+		s := newServer()
+		s.fails = broken
+		f.servers["b"] = s
+		g := f.node("b")
+		time.Sleep(5 * time.Minute)
+		st := g.Status()
+		if !errors.Is(st.TaskError, broken) || st.Node.State != membership.Joining || !st.Healthy {
+			t.Errorf("status: %+v", st)
+		}
+		// 1 s, 2 s, … 32 s, then 30 s: some 15, and twice as many with jitter.
+		if n := s.tried(); n < 8 || n > 32 {
+			t.Errorf("tried %d times in 5 minutes", n)
+		}
+		s.set(func() { s.fails = nil })
+		f.agree(time.Minute, "a", "b")
+		if st := g.Status(); st.TaskError != nil {
+			t.Errorf("afterwards: %v", st.TaskError)
+		}
+	})
+}
+
+// handOver records its calls, and does not return before it may.
+type handOver struct {
+	mu    sync.Mutex
+	calls []uint64
+	ended []error
+	may   chan struct{}
+}
+
+func (h *handOver) run(ctx context.Context, view membership.View, transition uint64) error {
+	h.mu.Lock()
+	h.calls = append(h.calls, transition)
+	h.mu.Unlock()
+	if number, phase := view.Transition(membership.Redis); number != transition || phase != membership.PhaseImporting {
+		return errors.New("the view is of another transition")
+	}
+	var err error
+	select {
+	case <-h.may:
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
+	h.mu.Lock()
+	h.ended = append(h.ended, err)
+	h.mu.Unlock()
+	return err
+}
+
+// seen returns the transitions of the calls so far, and how they ended.
+func (h *handOver) seen() (calls []uint64, ended []error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.calls), slices.Clone(h.ended)
+}
+
+// TestHandOver: keys are handed over in each transition, by the nodes that own
+// keys, and the transition waits for them; a call that is not wanted any more is
+// cancelled; Leave gives up with its context and Close ends what runs.
+func TestHandOver(t *testing.T) {
+	virtually(t, func(t *testing.T, f *fleet) {
+		h := &handOver{may: make(chan struct{})}
+		with := func(c *Config) { c.Node.HandOver = h.run }
+		a := f.node("a", bootstrap, with)
+		f.agree(time.Minute, "a")
+		f.node("b")
+		time.Sleep(2 * time.Minute)
+		calls, _ := h.seen()
+		if st := a.Status(); len(calls) != 1 || st.Task != "hand over" {
+			t.Fatalf("calls %v, status %+v", calls, st)
+		}
+		if got := f.members["b"].Status(); got.Node.State != membership.Importing || got.Waits == "" {
+			t.Errorf("b meanwhile: %+v", got)
+		}
+		h.may <- struct{}{}
+		f.agree(10*time.Second, "a", "b")
+
+		f.node("c") // and crashes on its way
+		time.Sleep(time.Minute)
+		f.crash("c")
+		time.Sleep(time.Minute)
+		calls, ended := h.seen()
+		if len(calls) != 2 || len(ended) != 2 || !errors.Is(ended[1], errGone) {
+			t.Errorf("calls %v ended with %v, want the second cancelled", calls, ended)
+		}
+
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		err := a.Leave(ctx)
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "EXPORTING") {
+			t.Errorf("leave: %v", err)
+		}
+		began := time.Now()
+		_ = a.Close()
+		if _, ended = h.seen(); time.Since(began) > time.Second || len(ended) != 3 {
+			t.Errorf("close took %v, hand over ended with %v", time.Since(began), ended)
+		}
+		delete(f.members, "a")
+	})
+}
+
+// TestLeaveWaits: Leave returns when the keys are handed over.
+func TestLeaveWaits(t *testing.T) {
+	virtually(t, func(t *testing.T, f *fleet) {
+		h := &handOver{may: make(chan struct{})}
+		f.start("a", "b")
+		c := f.node("c", func(c *Config) { c.Node.HandOver = h.run })
+		f.agree(time.Minute, "a", "b", "c")
+		time.AfterFunc(time.Minute, func() { h.may <- struct{}{} })
+		began := time.Now()
+		if err := c.Leave(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if lasted := time.Since(began); lasted < time.Minute || lasted > 80*time.Second {
+			t.Errorf("it took %v, want a little more than a minute", lasted)
+		}
+		delete(f.members, "c")
+		f.agree(5*time.Second, "a", "b")
+		for _, m := range f.members["client"].Members() {
+			if m.ID == "c" && (m.State != membership.Left || m.Alive) {
+				t.Errorf("the client has %+v", m)
+			}
+		}
+	})
+}
+
+// TestSweepKeepsOwnKeys: keys of which the node is the owner, or holds a copy.
+func TestSweepKeepsOwnKeys(t *testing.T) {
+	for _, copies := range []int{0, 1, 2} {
+		g, _ := unopened(t, Config{Name: "b", Node: &NodeConfig{Address: "b:1", Server: newServer(), Copies: copies}})
+		view, err := membership.NewView(1,
+			membership.Member{ID: "a", Address: "a:1"}, membership.Member{ID: "b", Address: "b:1"}, membership.Member{ID: "c", Address: "c:1"},
+			membership.Member{ID: "d", Address: "d:1", State: membership.Announced})
+		if err != nil {
+			t.Fatal(err)
+		}
+		keep, err := g.loop.node.keeps(view)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, _ := ring.New(ring.Nodes("a", "b", "c"), ring.Config{})
+		for _, key := range []string{"1", "2", "3", "4", "5", "6", "7", "8", "9", "10"} {
+			want := false
+			for _, n := range r.Replicas(nil, key, max(copies, 1)) {
+				want = want || n.ID == "b"
+			}
+			if got := keep(key); got != want {
+				t.Errorf("%d copies, key %s: kept %v, want %v", copies, key, got, want)
+			}
+		}
+		if _, err := g.loop.node.keeps(membership.View{}); err == nil {
+			t.Error("a sweep for a ring without nodes")
+		}
+	}
+}

@@ -1,0 +1,120 @@
+package lifecycle
+
+import (
+	"time"
+
+	"github.com/ringway/ringway/membership"
+	"github.com/ringway/ringway/membership/internal/ledger"
+)
+
+// Config says what the agent speaks for.
+type Config struct {
+	ID      string
+	Kind    membership.Kind
+	Address string
+	Zone    string
+	Weight  float64
+
+	// Generation of this start: larger than at any earlier one. If the fleet
+	// knows a larger one, the one after that is taken.
+	Generation uint64
+
+	// Bootstrap makes the node ACTIVE at once, with what it holds, if the fleet
+	// has no node of its kind.
+	Bootstrap bool
+
+	// Purge empties a server that holds keys although the fleet does not know
+	// it; without it such a server is refused.
+	Purge bool
+
+	Timing Timing
+}
+
+// Timing holds the waits of the path. All must be above 0.
+type Timing struct {
+	// MinReady is how long a node must answer without a pause before it is
+	// announced. Each return within ReturnWithin doubles it, up to MaxReady.
+	MinReady, MaxReady, ReturnWithin time.Duration
+
+	// BatchWindow is how long after its first announcement a transition takes in
+	// others. Longer: fewer transitions; a first node waits longer.
+	BatchWindow time.Duration
+
+	// Dwell is the least time between the last announcement of a transition and
+	// the first key that moves. It must be well above BatchWindow plus the time
+	// that gossip takes to reach all, so that no member is still taken in when
+	// another has gone on.
+	Dwell time.Duration
+
+	// MaxDwell is how long routers that have not confirmed the announcement are
+	// waited for.
+	MaxDwell time.Duration
+
+	// LeaveTimeout is how long a node that is told to leave tries to hand its
+	// keys over.
+	LeaveTimeout time.Duration
+}
+
+// Task is something that the machine wants done, and that takes time. It asks
+// for one at a time, and goes on asking until it is told that it is done. One
+// that it asks for no more, or with another number, is to be given up: the ring
+// that it was for is no longer the one under way.
+type Task int
+
+const (
+	Nothing  Task = iota
+	Count         // count the keys of the server: answer with Counted
+	Purge         // remove all keys: answer with Purged
+	Sweep         // remove keys that the node does not own in the current ring: answer with Swept
+	HandOver      // bring the keys that move to their new owners: answer with HandedOver
+)
+
+// String is the name of the task.
+func (t Task) String() string {
+	return [...]string{"nothing", "count", "purge", "sweep", "hand over"}[t]
+}
+
+// Input is what the agent sees.
+type Input struct {
+	Now    time.Time
+	Ledger *ledger.Ledger // read, not kept
+
+	// Contact says that the ledger is the fleet's: a member has answered, or
+	// there is none to ask.
+	Contact bool
+
+	Healthy bool // the server answers its probes: see Health
+
+	// RoutersSeen is the smallest epoch that a visible router shows, or the
+	// largest number there is without routers.
+	RoutersSeen uint64
+
+	Leave  bool    // the node is to leave
+	Weight float64 // that the node is to have; 0 for as it is
+}
+
+// Output is what has to be done.
+type Output struct {
+	// Record is what the node says of itself now. Announce says that it has
+	// changed; Known that it concerns the fleet's ledger: before a first
+	// announcement it does not.
+	Record   ledger.Record
+	Announce bool
+	Known    bool
+
+	Task Task
+	For  uint64 // what to answer with: a Purge's eviction, a Sweep's or HandOver's transition, or a later Sweep's epoch
+
+	Waits string // for what, in a few words, to show; empty when for nothing
+
+	// Err ends the agent: the node must not join.
+	Err error
+}
+
+// HoldsKeysError is returned for a server that holds keys although the fleet
+// does not know the node: what it holds may be old.
+type HoldsKeysError struct {
+	ID      string
+	Address string
+	Keys    int64
+}

@@ -1,0 +1,217 @@
+package lifecycle
+
+import (
+	"github.com/ringway/ringway/membership"
+	"github.com/ringway/ringway/membership/internal/ledger"
+)
+
+func (m *Machine) announced() {
+	switch {
+	case m.in.Leave:
+		m.enter(membership.Left)
+	case !m.in.Healthy:
+		m.back()
+	case m.leftOut():
+		m.beginAnew()
+	case m.mayMove():
+		m.enter(membership.Importing)
+	}
+}
+
+func (m *Machine) importing() {
+	switch {
+	case m.in.Leave && m.leaveTime() <= 0:
+		m.enter(membership.Left)
+	case !m.in.Healthy || m.overtaken():
+		m.back()
+	case m.allHandedOver(): // and then it may leave
+		m.enter(membership.Active)
+	}
+}
+
+func (m *Machine) active() {
+	m.rec.Unhealthy = m.noteHealth()
+	switch {
+	case m.in.Leave && m.lastOwner():
+		m.enter(membership.Left) // there is nobody to hand over to
+		return
+	case m.in.Leave && m.leaveTime() <= 0:
+		m.enter(membership.Left)
+		return
+	case m.in.Leave && m.rec.Step == "" && m.mayBegin():
+		m.begin(membership.Leaving)
+		return
+	case m.rec.Step == membership.Announced && m.leftOut():
+		m.beginAnew()
+	case m.rec.Step == membership.Announced && m.mayMove():
+		m.rec.Step = membership.Importing
+		m.stamp()
+	case m.rec.Step == membership.Importing && m.overtaken():
+		m.rec.Step = membership.Announced
+		m.beginAnew()
+	case m.rec.Step == membership.Importing && m.allHandedOver():
+		m.rec.Weight = m.rec.NextWeight
+		m.enter(membership.Active)
+	case m.rec.Step == "" && m.in.Weight > 0 && m.in.Weight != m.rec.Weight && m.mayBegin():
+		m.begin(membership.Active)
+		m.rec.Step, m.rec.NextWeight = membership.Announced, m.in.Weight
+		m.watchTransition()
+	}
+	m.work()
+}
+
+// noteHealth returns whether the server is unhealthy, with a new stamp if that
+// has changed.
+func (m *Machine) noteHealth() bool {
+	if m.rec.Unhealthy == m.in.Healthy {
+		m.stamp()
+	}
+	return !m.in.Healthy
+}
+
+func (m *Machine) leaving() {
+	m.rec.Unhealthy = m.noteHealth()
+	switch {
+	case m.leaveTime() <= 0 || m.lastOwner():
+		m.enter(membership.Left)
+	case m.leftOut():
+		m.beginAnew()
+	case m.mayMove():
+		m.enter(membership.Exporting)
+	default:
+		m.work()
+	}
+}
+
+func (m *Machine) exporting() {
+	m.rec.Unhealthy = m.noteHealth()
+	switch {
+	case m.rec.Done == m.rec.Transition || m.leaveTime() <= 0 || m.lastOwner():
+		m.enter(membership.Left)
+	case m.overtaken():
+		m.enter(membership.Leaving)
+		m.beginAnew()
+	default:
+		m.work()
+	}
+}
+
+// leftOut reports whether keys have moved in the transition of a node that is
+// still announced: to whoever moved them its announcement came too late. Going on
+// it would get none of its keys, since they count as handed over.
+func (m *Machine) leftOut() bool {
+	for _, r := range m.fleet() {
+		if r.Done == m.rec.Transition {
+			return true
+		}
+	}
+	return false
+}
+
+// overtaken reports whether another transition goes before that of a node whose
+// keys move: both began while their nodes did not hear of each other. What has
+// come to its new owners meanwhile grows old there, since routers follow the
+// other one.
+func (m *Machine) overtaken() bool { return m.rec.Transition != m.seen.number }
+
+// leaveTime returns how much is left of the time in which a node that is told to
+// leave may hand over. A node that resumed its leave after a restart has all of
+// it again.
+func (m *Machine) leaveTime() (left int64) {
+	if m.leaveFrom.IsZero() {
+		m.leaveFrom = m.in.Now
+	}
+	return int64(m.cfg.Timing.LeaveTimeout - m.in.Now.Sub(m.leaveFrom))
+}
+
+// mayMove reports whether keys may begin to move: all who must know of the
+// transition know of it, and nobody who receives keys holds anything old.
+func (m *Machine) mayMove() bool {
+	if m.rec.Transition != m.seen.number {
+		m.wait("an earlier transition to end")
+		return false
+	}
+	age, t := m.in.Now.Sub(m.batchAt), m.cfg.Timing
+	switch {
+	case age < t.Dwell:
+		m.wait("the announcement to reach everybody")
+	case m.in.RoutersSeen < m.batchSeen && age < t.MaxDwell:
+		m.wait("routers to show that they have seen the announcement")
+	case !m.allSwept():
+		m.wait("the nodes that receive keys to sweep")
+	default:
+		return true
+	}
+	return false
+}
+
+// allSwept reports whether every node of the next ring has removed what it does
+// not own.
+func (m *Machine) allSwept() bool {
+	for _, r := range m.fleet() {
+		if m.receives(r) && r.Swept != m.seen.number {
+			return false
+		}
+	}
+	return true
+}
+
+// receives reports whether the node is in the next ring, so that keys may come
+// to it.
+func (m *Machine) receives(r ledger.Record) bool {
+	takesPart := moving(r) && r.Transition == m.seen.number
+	switch r.State {
+	case membership.Active:
+		return true
+	case membership.Announced, membership.Importing:
+		return takesPart
+	case membership.Leaving, membership.Exporting:
+		return !takesPart
+	}
+	return false
+}
+
+// allHandedOver reports whether no node that owns keys has any left to move.
+func (m *Machine) allHandedOver() bool {
+	for _, r := range m.fleet() {
+		if ownsKeys(r) && r.Done != m.rec.Transition {
+			m.wait("keys to be brought over")
+			return false
+		}
+	}
+	return true
+}
+
+// lastOwner reports whether no other node owns keys, or will.
+func (m *Machine) lastOwner() bool {
+	for _, r := range m.fleet() {
+		if r.ID != m.rec.ID && (r.State == membership.Active || r.State == membership.Announced || r.State == membership.Importing) {
+			return false
+		}
+	}
+	return true
+}
+
+// work asks for what a node that owns keys has to do in a transition: sweep
+// before it, hand over in it, and sweep once more after it, since an eviction
+// gives nobody time to sweep first.
+func (m *Machine) work() {
+	if !m.in.Healthy {
+		return
+	}
+	number := m.seen.number
+	switch m.seen.phase {
+	case membership.Stable:
+		if m.sweepDue != 0 && m.rec.State == membership.Active {
+			m.out.Task, m.out.For = Sweep, m.sweepDue
+		}
+	case membership.PhaseAnnounced:
+		if m.rec.Swept != number && m.receives(m.rec) {
+			m.out.Task, m.out.For = Sweep, number
+		}
+	case membership.PhaseImporting:
+		if m.rec.Done != number {
+			m.out.Task, m.out.For = HandOver, number
+		}
+	}
+}

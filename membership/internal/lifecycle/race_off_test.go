@@ -1,0 +1,5 @@
+//go:build !race
+
+package lifecycle
+
+const fleets = 1000 // that are simulated
