@@ -67,6 +67,13 @@ bench: go ## Print lookup and build times as ratios to modulo and to peers (some
 bench-router: go servers ## Print the router's speed as ratios to other clients, on real servers (some minutes)
 	@go -C internal/bench run ./routers $(if $(ROUNDS),-rounds $(ROUNDS))
 
+.PHONY: evidence
+evidence: go ## Measure how long fleets take to agree, and write docs/evidence (some minutes)
+	@mkdir -p docs/evidence
+	@go test ./membership/gossip -run '^TestConvergence$$' -count=1 -timeout 60m \
+		-evidence "$(CURDIR)/docs/evidence/membership.md" -evidence.sizes 10x5,50x3
+	@echo "wrote docs/evidence/membership.md"
+
 # What the targets above need.
 
 .PHONY: go

@@ -30,8 +30,8 @@ type Config struct {
 	// Redis only.
 	Replication ReplicationConfig
 
-	// Tracer is told of each request to a Redis node; package tracing has one
-	// for OpenTelemetry. nil: nobody is.
+	// Tracer is told of each request to a node; package tracing has one for
+	// OpenTelemetry. nil: nobody is.
 	Tracer Tracer
 
 	// Commands makes further Redis commands known, such as those of a module.

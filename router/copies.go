@@ -64,6 +64,9 @@ func (r *Redis) copies(ctx context.Context, c *command.Command, cmd redis.Cmder,
 	access := c.Access(cmd.Args())
 	if access == command.NoAccess { // a channel, which lives on its owner alone
 		n, err := r.nodeOfAll(c.Name(), keys)
+		if err == errMoving {
+			return r.move(ctx, c, cmd)
+		}
 		if err != nil {
 			return err
 		}
@@ -78,6 +81,9 @@ func (r *Redis) copies(ctx context.Context, c *command.Command, cmd redis.Cmder,
 	if s.placement == nil {
 		return r.empty(s)
 	}
+	if r.anyMoved(s, keys) {
+		return r.move(ctx, c, cmd)
+	}
 	holders := r.holders(s, keys)
 	switch {
 	case holders == nil && c.Route() != command.SplitByKey:
@@ -85,9 +91,9 @@ func (r *Redis) copies(ctx context.Context, c *command.Command, cmd redis.Cmder,
 	case holders == nil && !splittable(c, cmd):
 		return unsplittable(c, cmd)
 	case holders == nil && access == command.Read:
-		return r.splitReads(ctx, c, cmd, keys)
+		return r.splitReads(ctx, s, c, cmd, keys)
 	case holders == nil:
-		return r.splitWrites(ctx, c, cmd, keys)
+		return r.splitWrites(ctx, s, c, cmd, keys)
 	case access == command.Read:
 		return r.readCopy(ctx, c, cmd, keys, holders)
 	}
@@ -116,6 +122,7 @@ func boolRank(b bool) int {
 // is open costs nothing.
 func (r *Redis) readCopy(ctx context.Context, c *command.Command, cmd redis.Cmder, keys []string, holders []*redisNode) error {
 	var first error
+	ctx = r.routedBy(ctx, r.Epoch())
 	for _, n := range r.byZone(holders) {
 		inFlight := n.enter()
 		if inFlight == 0 { // it has just left the fleet
@@ -137,16 +144,23 @@ func (r *Redis) readCopy(ctx context.Context, c *command.Command, cmd redis.Cmde
 	return r.afterFailure(ctx, c, cmd, keys, first)
 }
 
-// enterHolders enters the nodes that hold copies of the keys.
+// errApart: keys that had the same nodes no longer have.
+var errApart = errors.New("the ring has changed")
+
+// enterHolders enters the nodes that hold copies of the keys. errMoving: move has
+// to do it. errApart: they have to be routed anew.
 func (r *Redis) enterHolders(keys []string) ([]*redisNode, error) {
 	for {
 		s := r.fleet.current.Load()
 		if s.placement == nil {
 			return nil, r.empty(s)
 		}
+		if r.anyMoved(s, keys) {
+			return nil, errMoving
+		}
 		holders := r.holders(s, keys)
 		if holders == nil {
-			return nil, s.crossing("a change of the ring", keys)
+			return nil, errApart
 		}
 		if enterEach(holders) {
 			return holders, nil
@@ -170,6 +184,12 @@ func enterEach(nodes []*redisNode) bool {
 // again when it returns.
 func (r *Redis) writeCopies(ctx context.Context, c *command.Command, cmd redis.Cmder, keys []string) error {
 	holders, err := r.enterHolders(keys)
+	switch err {
+	case errMoving:
+		return r.move(ctx, c, cmd)
+	case errApart:
+		return r.copies(ctx, c, cmd, keys)
+	}
 	if err != nil {
 		return err
 	}

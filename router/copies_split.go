@@ -10,11 +10,7 @@ import (
 
 // splitReads cuts a read of several keys by the first holder of each. The keys
 // of a piece that fails are asked of their next holders.
-func (r *Redis) splitReads(ctx context.Context, c *command.Command, cmd redis.Cmder, keys []string) error {
-	s := r.fleet.current.Load()
-	if s.placement == nil {
-		return r.empty(s)
-	}
+func (r *Redis) splitReads(ctx context.Context, s *snapshot[*redisNode], c *command.Command, cmd redis.Cmder, keys []string) error {
 	holders := make([][]*redisNode, len(keys))
 	left := make([]int, len(keys)) // keys that nobody has answered yet
 	most := 0
@@ -25,6 +21,9 @@ func (r *Redis) splitReads(ctx context.Context, c *command.Command, cmd redis.Cm
 	var done []share
 	for rank := 0; rank < most && len(left) > 0; rank++ {
 		shares := cutBy(left, func(i int) *redisNode { return holders[i][min(rank, len(holders[i])-1)] })
+		if !enterShares(shares) {
+			return r.copies(ctx, c, cmd, keys) // there is another ring
+		}
 		r.runShares(ctx, c, cmd.Args(), shares)
 		left = left[:0]
 		for _, sh := range shares {
@@ -42,11 +41,7 @@ func (r *Redis) splitReads(ctx context.Context, c *command.Command, cmd redis.Cm
 // splitWrites cuts a write of several keys once for each rank: by their owners,
 // by their second holders, and so on. The reply is that of the owners, so that
 // a key counts once.
-func (r *Redis) splitWrites(ctx context.Context, c *command.Command, cmd redis.Cmder, keys []string) error {
-	s := r.fleet.current.Load()
-	if s.placement == nil {
-		return r.empty(s)
-	}
+func (r *Redis) splitWrites(ctx context.Context, s *snapshot[*redisNode], c *command.Command, cmd redis.Cmder, keys []string) error {
 	all, ranks := make([]int, len(keys)), 0
 	holders := make([][]*redisNode, len(keys))
 	for i, key := range keys {
@@ -63,6 +58,9 @@ func (r *Redis) splitWrites(ctx context.Context, c *command.Command, cmd redis.C
 		if rank == 0 {
 			byOwner = len(shares)
 		}
+	}
+	if !enterShares(shares) {
+		return r.copies(ctx, c, cmd, keys) // there is another ring
 	}
 	r.runShares(ctx, c, cmd.Args(), shares)
 	return r.settleSplit(c, cmd, keys, shares, byOwner)
@@ -116,17 +114,21 @@ func (r *Redis) settleSplit(c *command.Command, cmd redis.Cmder, keys []string, 
 	return nil
 }
 
-// runShares sends all pieces at the same time and waits for them. A node that
-// has just left the fleet fails its piece.
+// enterShares enters the node of every piece, or none.
+func enterShares(shares []share) bool {
+	nodes := make([]*redisNode, len(shares))
+	for i, sh := range shares {
+		nodes[i] = sh.node
+	}
+	return enterEach(nodes)
+}
+
+// runShares sends all pieces, whose nodes were entered, at the same time and waits
+// for them.
 func (r *Redis) runShares(ctx context.Context, c *command.Command, args []any, shares []share) {
 	together(len(shares), func(i int) {
 		sh := &shares[i]
 		sh.cmd = redis.NewCmd(ctx, pieceArgs(c.Split(), args, sh.keys)...)
-		inFlight := sh.node.enter()
-		if inFlight == 0 {
-			sh.err = sh.node.fail(ErrClosed)
-			return
-		}
-		sh.err = r.execAndLeave(ctx, sh.node, c, sh.cmd, inFlight)
+		sh.err = r.execAndLeave(ctx, sh.node, c, sh.cmd, sh.node.inFlight.Load())
 	})
 }

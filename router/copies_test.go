@@ -58,7 +58,7 @@ func replicas(r *Redis, key string) (ids []string) {
 
 func TestCopiesAreOnDistinctZones(t *testing.T) {
 	source, servers, clients := zonedFleet(t)
-	r := newRedis(t, Config{Source: source, Replication: ReplicationConfig{Factor: 2}, Node: quick})
+	r := newRedis(t, Config{Source: source, Replication: ReplicationConfig{Factor: 2}, Node: patient})
 	ctx := t.Context()
 	var keys []string
 	var pairs []any

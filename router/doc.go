@@ -33,6 +33,11 @@
 // one node here: give them a common hash tag, the part in braces, which alone is
 // hashed. "{user:1}:cart" and "{user:1}:orders" are together.
 //
+// What else differs: a reply is waited for 1 s unless Config.Node.ReadTimeout says
+// otherwise, where go-redis waits longer; nothing but a read on a broken connection
+// is ever repeated, where go-redis repeats three times; an operation on a closed
+// client fails with [ErrClosed].
+//
 // # From gomemcache
 //
 //	client := memcache.New("10.0.0.1:11211", "10.0.0.2:11211")
@@ -79,8 +84,11 @@
 //     and functions to load, PING, CONFIG SET: every node. SCAN goes through the
 //     nodes one after the other; its cursor says where it is, and outlasts a
 //     node that joins or leaves.
-//   - No key, and nothing that differs between servers (TIME, ECHO, a script
+//   - No key, and nothing that differs between servers (TIME, ECHO, EVAL_RO
 //     without keys): any node.
+//   - EVAL, EVALSHA and FCALL without keys are refused: what they write would be
+//     on another node each time. SORT takes patterns for BY and GET only if the
+//     keys that they stand for share the hash tag of its key.
 //   - What makes no sense over many servers: refused with an
 //     [UnsupportedError] that says what to use instead. That is what concerns
 //     one connection (SELECT, AUTH, CLIENT SETNAME, MONITOR, WAIT; Conn and
@@ -106,7 +114,8 @@
 // listen there. [Redis.PSubscribe] listens on every node, and so does a
 // subscription to keyspace notifications, which each server publishes for its
 // own keys. A subscription follows the ring: the new owner of a channel is
-// subscribed to before the old one is let go. A publisher who still has the old
+// subscribed to before the old one is let go. What a script publishes stays on
+// the node that runs it. A publisher who still has the old
 // ring at that moment is not heard; as with one Redis server, a message that
 // nobody receives is lost.
 //
@@ -119,12 +128,16 @@
 //
 //   - One key: sent to its owner. Hash tags count here too, unless
 //     PlacementConfig.WholeKeys is set.
-//   - [Memcached.GetMulti] and [Memcached.SetMulti]: one exchange a node, or
-//     one for each 256 keys, all nodes at the same time. They are quiet on the
-//     wire: only hits, and what was not stored, are answered.
+//   - [Memcached.GetMulti], [Memcached.SetMulti] and [Memcached.DeleteMulti]: one
+//     exchange a node, or one for each 256 keys, all nodes at the same time. Of
+//     gets only the hits are answered. Sets and deletes are answered one by one,
+//     for a server that refuses one of many does not say which.
 //   - [Memcached.FlushAll] and [Memcached.Ping]: every node.
-//   - What is left, such as leases, stale items, statistics and dumps, has the
-//     node's own client: [Memcached.ForEachNode].
+//   - [Memcached.MetaGet] and its kin send any flag of the meta protocol to the
+//     owner of the key; [Memcached.GetLease] and [Memcached.Invalidate] are made of
+//     them.
+//   - What is left, such as statistics and dumps, has the node's own client:
+//     [Memcached.ForEachNode].
 //
 // # Memcached: keys
 //
@@ -139,15 +152,18 @@
 // Nothing is sent of an operation one of whose keys or values is refused, also if
 // there are many of them.
 //
-// # Memcached: partial results of GetMulti
+// # Memcached: partial results of batches
 //
-// The map holds what was found, whatever the error. A key that is not in it was
-// absent if the error is nil. Otherwise the error is a [MultiError]: its Failed
-// has the error of each node, and its Keys every key asked of these nodes. A key
-// in Keys and in the map was read before its node failed; one in Keys alone may
-// exist or not; all others are absent. With the policies Miss and Successor the
-// keys of nodes that could not be reached, or gave no answer before the context
-// ended, count as absent and there is no error for them: look at the context.
+// If some keys of GetMulti, SetMulti or DeleteMulti fail the error is a
+// [MultiError]: its Keys has each key that failed, with its own error, and its
+// Failed one error of each node concerned. A key that is not in Keys is done: its
+// item is in the map or absent, it is stored, it is deleted. One in Keys may exist
+// or not, unless its error says more: after ErrServerError it was not stored, and
+// what was there before may be gone.
+//
+// With the policy Miss the keys of nodes that could not be reached count as absent
+// for GetMulti, and there is no error for them. With Successor they are asked of,
+// or stored on, their next nodes.
 //
 // # Memcached: times to live, flags and CAS
 //
@@ -182,10 +198,10 @@
 // Test with errors.As and errors.Is; no text is promised.
 //
 // The policies do not do the same for both. With memcached, Miss makes ErrCacheMiss
-// of Get and GetAndTouch. Successor asks the next node for Get, GetAndTouch and
-// Set, and for anything else only if the request was never sent; a Delete is done
-// there too, and has failed all the same, for the owner may come back with the
-// value. SetMulti, FlushAll and Ping follow no policy.
+// of Get and GetAndTouch, and absent keys in GetMulti. Successor asks the next node
+// for these, Set and SetMulti, and for anything else only if the request was never
+// sent; a Delete is done there too, and has failed all the same, for the owner may
+// come back with the value. FlushAll and Ping follow no policy.
 //
 // # What is sent again
 //
@@ -223,7 +239,9 @@
 // node that left is closed when its requests are answered, or after
 // Config.DrainTimeout. Clients of nodes that stay are not touched; a node that
 // changes its address has a new client, and keeps its keys. The router moves no
-// data: that is for whoever changes the fleet.
+// data: that is for whoever changes the fleet. Scripts and functions are loaded
+// into the nodes that are there: load them again when one has joined (Script.Run
+// of go-redis does it by itself).
 //
 // Clients that do not agree about the ring look for a key on different nodes. A
 // source that knows what others use says so, and a router whose own settings give
@@ -249,7 +267,7 @@
 // command once, however many nodes it goes to. Config.OnNewNode is given the
 // client of each node before it is used: the place for redisotel and the like,
 // which then see what goes to which node. PoolStats has the sums of the pools. A
-// [Tracer] is told of each request.
+// [Tracer] is told of each request, also of those to memcacheds.
 //
 // # Concurrency and cost
 //

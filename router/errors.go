@@ -19,6 +19,16 @@ var (
 	// it does not answer. Nothing was sent.
 	ErrBreakerOpen = errors.New("circuit breaker is open")
 
+	// ErrBacklog: the operation concerns a key on the move, and would have to be
+	// followed by an invalidation on this node. So many of them wait for the node
+	// already that, if it could not be reached, there would be no room to keep it.
+	// Nothing was sent.
+	ErrBacklog = errors.New("too many invalidations wait for the node")
+
+	// ErrNotMoved: the key has to be brought to its next owner, the node, before
+	// the operation can run there, and could not be. The operation was not run.
+	ErrNotMoved = errors.New("the key could not be brought to its next owner")
+
 	// ErrClosed: the router was closed. Nothing was sent.
 	ErrClosed = errors.New("router: closed")
 )
@@ -26,8 +36,8 @@ var (
 // NodeError reports that the node which owns the keys could not be reached or
 // did not answer: a failure of the network or of the server, or the end of the
 // context, but not a reply. What a write did before it failed is unknown, unless
-// Err is ErrBreakerOpen or, with memcached, a *memcache.NoReplyError whose Sent is
-// false.
+// Err is ErrBreakerOpen, ErrBacklog, ErrNotMoved or, with memcached, a
+// *memcache.NoReplyError whose Sent is false.
 //
 // Replies of a server, redis.Nil and ErrCacheMiss among them, are returned as
 // they are.
@@ -115,9 +125,9 @@ func (e *KeyError) Error() string {
 // of them. The results of the others are in the Redis command, or in the map of
 // Memcached.GetMulti.
 type MultiError struct {
-	Command string           // in capitals; with memcached "get", "set", "flush_all", "ping"
+	Command string           // in capitals; with memcached "get", "set", "delete", "flush_all", "ping"
 	Failed  map[string]error // by node ID
-	Keys    map[string]error // each key asked of these nodes; nil or empty for a command without keys
+	Keys    map[string]error // each key asked of these nodes, with memcached each that failed; nil or empty for a command without keys
 	Total   int              // nodes asked
 }
 

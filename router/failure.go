@@ -81,7 +81,7 @@ func missing(ctx context.Context, c *command.Command, s share) share {
 // a write may have been done, and doing it elsewhere could do it twice.
 func notSent(err error) bool {
 	var dial *net.OpError
-	return errors.Is(err, ErrBreakerOpen) || errors.As(err, &dial) && dial.Op == "dial" || notReady(err)
+	return errors.Is(err, ErrBreakerOpen) || errors.Is(err, ErrBacklog) || errors.Is(err, ErrNotMoved) || errors.As(err, &dial) && dial.Op == "dial" || notReady(err)
 }
 
 // mayMove reports whether an operation that failed may be done on another node.
@@ -134,6 +134,7 @@ func successor(s *snapshot[*redisNode], key, failed string) (n *redisNode, owns 
 // keys have the same one.
 func (r *Redis) onSuccessor(ctx context.Context, c *command.Command, cmd redis.Cmder, keys []string, failed *NodeError, failure error) error {
 	s := r.fleet.current.Load()
+	ctx = r.routedBy(ctx, s.view.Epoch)
 	n, owns := successor(s, keys[0], failed.Node)
 	for _, key := range keys[1:] {
 		if m, o := successor(s, key, failed.Node); m != n || o != owns {
@@ -146,6 +147,7 @@ func (r *Redis) onSuccessor(ctx context.Context, c *command.Command, cmd redis.C
 // splitOverSuccessors cuts a piece that failed by the nodes after its own.
 func (r *Redis) splitOverSuccessors(ctx context.Context, c *command.Command, args []any, keys []string, lost share, failed *NodeError) []share {
 	s := r.fleet.current.Load()
+	ctx = r.routedBy(ctx, s.view.Epoch)
 	type target struct {
 		node *redisNode
 		owns bool

@@ -3,13 +3,12 @@ package router
 import (
 	"context"
 	"errors"
-	"fmt"
-	"hash/fnv"
 	"math/rand/v2"
 	"slices"
-	"strconv"
+	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/ringway/ringway/internal/transit"
 	"github.com/ringway/ringway/router/command"
 )
 
@@ -25,21 +24,17 @@ func (r *Redis) anyNode(ctx context.Context, c *command.Command, cmd redis.Cmder
 	return r.exec(ctx, n, c, cmd, n.inFlight.Load())
 }
 
-// enterAll enters every node of the current snapshot.
+// enterAll enters every node of the current snapshot, those included that keys
+// are only being moved to.
 func (r *Redis) enterAll() ([]*redisNode, error) {
 	for {
 		s := r.fleet.current.Load()
 		if s.placement == nil {
 			return nil, r.empty(s)
 		}
-		entered := 0
-		for entered < len(s.nodes) && s.nodes[entered].enter() > 0 {
-			entered++
+		if nodes := s.all(); enterEach(nodes) {
+			return nodes, nil
 		}
-		if entered == len(s.nodes) {
-			return s.nodes, nil
-		}
-		leaveAll(s.nodes[:entered])
 	}
 }
 
@@ -56,6 +51,7 @@ func (r *Redis) allNodes(ctx context.Context, c *command.Command, cmd redis.Cmde
 		return err
 	}
 	defer leaveAll(nodes)
+	ctx = r.routedBy(ctx, r.Epoch())
 	switch c.Combine() {
 	case command.Cursor:
 		return r.scan(ctx, c, cmd, nodes)
@@ -65,6 +61,37 @@ func (r *Redis) allNodes(ctx context.Context, c *command.Command, cmd redis.Cmde
 	if !combinable(cmd) {
 		return uncombinable(c, cmd)
 	}
+	if empties(c) && r.fleet.current.Load().moving.underWay() {
+		if err := r.emptyFirst(ctx, c, cmd, nodes); err != nil {
+			return err
+		}
+	}
+	return r.onEach(ctx, c, cmd, nodes)
+}
+
+// empties reports a command that removes all keys.
+func empties(c *command.Command) bool { return c.Name() == "FLUSHALL" || c.Name() == "FLUSHDB" }
+
+// emptyFirst removes all keys once before the command itself does: copies that
+// are under way when it comes would bring some of them back. When it returns the
+// last of these has come to its end.
+func (r *Redis) emptyFirst(ctx context.Context, c *command.Command, cmd redis.Cmder, nodes []*redisNode) error {
+	first := redis.NewCmd(ctx, cmd.Args()...)
+	if err := r.onEach(ctx, c, first, nodes); err != nil {
+		return err
+	}
+	timer := time.NewTimer(transit.CopyLimit)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// onEach runs a command on every one of the nodes and combines the replies.
+func (r *Redis) onEach(ctx context.Context, c *command.Command, cmd redis.Cmder, nodes []*redisNode) error {
 	replies := make([]*redis.Cmd, len(nodes))
 	errs := make([]error, len(nodes))
 	together(len(nodes), func(i int) {
@@ -82,7 +109,7 @@ func combineAll(c *command.Command, cmd redis.Cmder, nodes []*redisNode, replies
 			failed.Failed[nodes[i].member().ID] = err
 			continue
 		}
-		values = append(values, replies[i].Val())
+		values = append(values, withoutMarkers(c, replies[i].Val()))
 	}
 	value, err := combineReplies(c.Combine(), values)
 	switch {
@@ -178,6 +205,12 @@ func (r *Redis) firstFound(ctx context.Context, c *command.Command, cmd redis.Cm
 	var errs []error
 	for _, i := range rand.Perm(len(nodes)) {
 		err := r.exec(ctx, nodes[i], c, cmd, nodes[i].inFlight.Load())
+		for tries := 0; err == nil && isMarker(cmd) && tries < maxMarkers; tries++ {
+			err = r.exec(ctx, nodes[i], c, cmd, nodes[i].inFlight.Load())
+		}
+		if err == nil && isMarker(cmd) {
+			err = redis.Nil
+		}
 		if err == nil {
 			return nil
 		}
@@ -191,119 +224,30 @@ func (r *Redis) firstFound(ctx context.Context, c *command.Command, cmd redis.Cm
 	return redis.Nil
 }
 
-// A composite cursor holds, in its upper 16 bits, the tag of the node that the
-// scan is at, and below the cursor of that node. Nodes are scanned in the order
-// of their tags, which are hashes of their IDs: a node that joins or leaves in
-// the middle of a scan shifts none of the others.
-const (
-	cursorBits = 48
-	cursorMask = 1<<cursorBits - 1
-)
+// maxMarkers is how many tombstones in a row RANDOMKEY may draw before a node
+// counts as one that has nothing else.
+const maxMarkers = 16
 
-// ErrCursor reports a cursor that no SCAN of this client has returned, or a
-// node's cursor beyond 48 bits, which Redis reaches at 2^48 keys.
-var ErrCursor = errors.New("router: invalid SCAN cursor")
-
-// scanOrder returns the nodes in the order of their tags, and the tags: 1 to
-// 65535, different from each other.
-func scanOrder(nodes []*redisNode) ([]*redisNode, []uint64) {
-	tag := func(n *redisNode) uint64 {
-		h := fnv.New64a()
-		h.Write([]byte(n.member().ID))
-		return h.Sum64()%65535 + 1
-	}
-	ordered := slices.Clone(nodes)
-	slices.SortFunc(ordered, func(a, b *redisNode) int {
-		if x, y := tag(a), tag(b); x != y {
-			return int(x) - int(y)
-		}
-		if a.member().ID < b.member().ID {
-			return -1
-		}
-		return 1
-	})
-	tags := make([]uint64, len(ordered))
-	for i, n := range ordered {
-		tags[i] = tag(n)
-		if i > 0 && tags[i] <= tags[i-1] {
-			tags[i] = tags[i-1] + 1
-		}
-	}
-	return ordered, tags
-}
-
-func (r *Redis) scan(ctx context.Context, c *command.Command, cmd redis.Cmder, nodes []*redisNode) error {
-	args := cmd.Args()
-	text, _ := command.KeyString(args[1])
-	cursor, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		return fmt.Errorf("%w: got %q, want 0 or what SCAN returned", ErrCursor, clip(text))
-	}
-	ordered, tags := scanOrder(nodes)
-	at, inNode := 0, uint64(0)
-	if cursor != 0 {
-		// The node may have left since: its successor in order is the one to go
-		// on with, from its beginning.
-		at, _ = slices.BinarySearch(tags, cursor>>cursorBits)
-		if at < len(tags) && tags[at] == cursor>>cursorBits {
-			inNode = cursor & cursorMask
-		}
-		if cursor>>cursorBits == 0 {
-			return fmt.Errorf("%w: got %d, want 0 or what SCAN returned", ErrCursor, cursor)
-		}
-	}
-	if at == len(ordered) {
-		return setPage(cmd, []string{}, 0)
-	}
-	piece := redis.NewCmd(ctx, append([]any{args[0], inNode}, args[2:]...)...)
-	if err := r.exec(ctx, ordered[at], c, piece, ordered[at].inFlight.Load()); err != nil {
-		return err
-	}
-	page, next, err := pageOf(piece.Val())
-	if err != nil {
-		return err
-	}
-	switch {
-	case next > cursorMask:
-		return fmt.Errorf("%w: node %s gave %d", ErrCursor, ordered[at].member().ID, next)
-	case next != 0:
-		next |= tags[at] << cursorBits
-	case at+1 < len(ordered):
-		next = tags[at+1] << cursorBits
-	}
-	return setPage(cmd, page, next)
-}
-
-func pageOf(reply any) (page []string, cursor uint64, err error) {
-	list, isList := reply.([]any)
-	if !isList || len(list) != 2 {
-		return nil, 0, errReply
-	}
-	text, isText := list[0].(string)
-	cursor, err = strconv.ParseUint(text, 10, 64)
-	keys, areKeys := list[1].([]any)
-	if !isText || err != nil || !areKeys {
-		return nil, 0, errReply
-	}
-	page = make([]string, len(keys))
-	for i, k := range keys {
-		page[i], _ = k.(string)
-	}
-	return page, cursor, nil
-}
-
-func setPage(cmd redis.Cmder, page []string, cursor uint64) error {
+// isMarker reports whether the result of RANDOMKEY is a tombstone.
+func isMarker(cmd redis.Cmder) bool {
 	switch cmd := cmd.(type) {
-	case *redis.ScanCmd:
-		cmd.SetVal(page, cursor)
-		return nil
+	case *redis.StringCmd:
+		return transit.IsMarker(cmd.Val())
 	case *redis.Cmd:
-		keys := make([]any, len(page))
-		for i, k := range page {
-			keys[i] = k
-		}
-		cmd.SetVal([]any{strconv.FormatUint(cursor, 10), keys})
-		return nil
+		text, _ := cmd.Val().(string)
+		return transit.IsMarker(text)
 	}
-	return &UnsupportedError{Command: "SCAN", Reason: fmt.Sprintf("its result does not fit a %T", cmd)}
+	return false
+}
+
+// withoutMarkers takes the tombstones out of a reply to KEYS.
+func withoutMarkers(c *command.Command, reply any) any {
+	list, isList := reply.([]any)
+	if !isList || c.Name() != "KEYS" {
+		return reply
+	}
+	return slices.DeleteFunc(list, func(e any) bool {
+		text, _ := e.(string)
+		return transit.IsMarker(text)
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/ringway/ringway/membership"
 	"github.com/ringway/ringway/ring"
@@ -28,6 +29,8 @@ type snapshot[P peer] struct {
 	nodes     []P            // in the order of placement.Nodes
 	index     map[string]int // of each node's ID in nodes
 
+	moving *transition[P] // nil: no key is on the move, as nearly always
+
 	superseded chan struct{} // closed once another snapshot is current
 }
 
@@ -41,9 +44,13 @@ type fleet[P peer] struct {
 	report func(error)
 	check  func(ring.Placement) error // what the router needs of a placement; nil: nothing
 
-	failClosed bool // on disagreement
+	failClosed bool          // on disagreement
+	aftermath  time.Duration // how long a transition that has ended still matters
+	suspicious bool          // one may have ended just before the first view
 
+	change  sync.Mutex // held while a snapshot is made current
 	current atomic.Pointer[snapshot[P]]
+	ctx     context.Context // ends with close; nil if nothing is followed
 	stop    context.CancelFunc
 	done    chan struct{}  // closed when follow has ended
 	drains  sync.WaitGroup // clients being retired
@@ -56,12 +63,13 @@ func startFleet[P peer](ctx context.Context, f *fleet[P]) error {
 	if err != nil {
 		return fmt.Errorf("router: first view of the fleet: %w", err)
 	}
+	f.ctx, f.stop = context.WithCancel(context.Background())
 	if err := f.apply(view); err != nil {
+		f.stop()
 		return err
 	}
-	following, stop := context.WithCancel(context.Background())
-	f.stop, f.done = stop, make(chan struct{})
-	go f.follow(following, view.Version)
+	f.done = make(chan struct{})
+	go f.follow(f.ctx, view.Version)
 	return nil
 }
 
@@ -84,6 +92,8 @@ func (f *fleet[P]) follow(ctx context.Context, version uint64) {
 
 // apply makes the view current. If it cannot be used nothing changes.
 func (f *fleet[P]) apply(view membership.View) error {
+	f.change.Lock()
+	defer f.change.Unlock()
 	nodes := view.Current(f.kind)
 	old := f.current.Load()
 	next := &snapshot[P]{view: view, superseded: make(chan struct{})}
@@ -97,6 +107,9 @@ func (f *fleet[P]) apply(view membership.View) error {
 				return fmt.Errorf("router: %w", err)
 			}
 		}
+		if next.moving, err = f.transitionOf(old, next); err != nil {
+			return fmt.Errorf("router: placement after epoch %d: %w", view.Epoch, err)
+		}
 	}
 	next.built = next.placement
 	stale, err := f.adopt(old, next)
@@ -105,6 +118,7 @@ func (f *fleet[P]) apply(view membership.View) error {
 	}
 	f.agree(old, next)
 	f.replace(next)
+	f.calmLater(old, next)
 	for _, p := range stale {
 		f.drains.Go(func() { p.retire(context.Background()) })
 	}
@@ -151,57 +165,92 @@ func keepOrder(old, nodes []ring.Node) []ring.Node {
 // and address are the same, new ones elsewhere. It returns the clients that are
 // left over. On an error it has opened nothing that stays open.
 func (f *fleet[P]) adopt(old, next *snapshot[P]) (stale []P, err error) {
-	left := make(map[string]P) // clients of the old snapshot that are not taken over yet
+	known := make(map[string]P) // clients of the old snapshot that are not taken over yet
 	if old != nil {
-		for _, p := range old.nodes {
-			left[p.member().ID] = p
+		for _, p := range old.all() {
+			known[p.member().ID] = p
 		}
 	}
 	if next.placement == nil {
 		return f.all(), nil
 	}
-	var opened []P
-	nodes := next.placement.Nodes()
-	next.index = make(map[string]int, len(nodes))
-	for i, n := range nodes {
-		next.index[n.ID] = i
-		m, isMember := next.view.Member(n.ID)
-		if p, has := left[m.ID]; has && p.member().Address == m.Address {
-			next.nodes = append(next.nodes, p)
-			delete(left, m.ID)
-			continue
-		}
-		var p P
-		err := errForeignNode
-		if isMember {
-			p, err = f.open(m)
-		}
-		if err != nil {
-			for _, p := range opened {
-				p.retire(context.Background())
-			}
-			return nil, fmt.Errorf("router: node %q: %w", m.ID, err)
-		}
-		opened = append(opened, p)
-		next.nodes = append(next.nodes, p)
+	a := adoption[P]{fleet: f, view: next.view, known: known, taken: make(map[string]P)}
+	next.nodes, next.index, err = a.clients(next.placement)
+	if err == nil && next.moving.underWay() {
+		next.moving.nodes, next.moving.index, err = a.clients(next.moving.placement)
 	}
-	for i, n := range nodes { // nothing can fail any more
-		m, _ := next.view.Member(n.ID)
-		next.nodes[i].setMember(m)
+	if err != nil {
+		for _, p := range a.opened {
+			p.retire(context.Background())
+		}
+		return nil, err
 	}
-	for _, p := range left {
+	for id, p := range a.taken { // nothing can fail any more
+		m, _ := next.view.Member(id)
+		p.setMember(m)
+	}
+	for _, p := range known {
 		stale = append(stale, p)
 	}
 	return stale, nil
 }
 
+// adoption collects the clients of one snapshot.
+type adoption[P peer] struct {
+	fleet  *fleet[P]
+	view   membership.View
+	known  map[string]P // by ID, of the old snapshot, not taken over
+	taken  map[string]P // by ID, of the new one
+	opened []P
+}
+
+// clients returns the clients of a placement's nodes, in their order, and the
+// place of each.
+func (a *adoption[P]) clients(placement ring.Placement) (clients []P, index map[string]int, err error) {
+	nodes := placement.Nodes()
+	index = make(map[string]int, len(nodes))
+	for i, n := range nodes {
+		index[n.ID] = i
+		p, err := a.client(n.ID)
+		if err != nil {
+			return nil, nil, fmt.Errorf("router: node %q: %w", n.ID, err)
+		}
+		clients = append(clients, p)
+	}
+	return clients, index, nil
+}
+
+func (a *adoption[P]) client(id string) (P, error) {
+	if p, has := a.taken[id]; has {
+		return p, nil
+	}
+	m, isMember := a.view.Member(id)
+	if p, has := a.known[id]; has && isMember && p.member().Address == m.Address {
+		delete(a.known, id)
+		a.taken[id] = p
+		return p, nil
+	}
+	var none P
+	if !isMember {
+		return none, errForeignNode
+	}
+	p, err := a.fleet.open(m)
+	if err != nil {
+		return none, err
+	}
+	a.opened = append(a.opened, p)
+	a.taken[id] = p
+	return p, nil
+}
+
 // errForeignNode: PlacementConfig.New made up a node.
 var errForeignNode = errors.New("the placement has it, the fleet has not")
 
-// all returns the clients of the current snapshot.
+// all returns the clients of the current snapshot, those of nodes that are only in
+// the next ring included.
 func (f *fleet[P]) all() []P {
 	if s := f.current.Load(); s != nil {
-		return s.nodes
+		return s.all()
 	}
 	return nil
 }
@@ -211,8 +260,10 @@ func (f *fleet[P]) all() []P {
 func (f *fleet[P]) close(ctx context.Context) error {
 	f.stop()
 	<-f.done
+	f.change.Lock()
 	nodes := f.all()
 	f.replace(&snapshot[P]{superseded: make(chan struct{})})
+	f.change.Unlock()
 	for _, p := range nodes {
 		f.drains.Go(func() { p.retire(ctx) })
 	}

@@ -85,12 +85,21 @@ func (n *memcachedNode) snapshot() NodeStats {
 
 // ask runs a request on a node that was entered: allowed, timed, and its error
 // put into the router's terms.
-func (n *memcachedNode) ask(ctx context.Context, request func(*memcache.Client) error) error {
+func (n *memcachedNode) ask(ctx context.Context, request func(context.Context, *memcache.Client) error) error {
 	begun, err := n.begin(ctx)
 	if err != nil {
 		return err
 	}
-	return n.end(ctx, &begun, request(n.client), false)
+	return n.end(ctx, &begun, request(ctx, n.client), false)
+}
+
+// memcachedAnswer is the error of a request without those that are answers of the
+// server, and what was asked for.
+func memcachedAnswer(err error) error {
+	if errors.Is(err, ErrCacheMiss) || errors.Is(err, ErrNotStored) || errors.Is(err, ErrCASConflict) {
+		return nil
+	}
+	return err
 }
 
 // ttlWithin cuts a time to live; 0, which is for ever, is cut too.

@@ -12,7 +12,7 @@ import (
 
 // routePipeline is the innermost hook for pipelines and transactions.
 func (r *Redis) routePipeline(ctx context.Context, cmds []redis.Cmder) error {
-	if len(cmds) >= 2 && strings.EqualFold(cmds[0].Name(), "multi") && strings.EqualFold(cmds[len(cmds)-1].Name(), "exec") {
+	if isTransaction(cmds) {
 		return r.transaction(ctx, cmds[1:len(cmds)-1])
 	}
 	b, err := r.plan(ctx, cmds)
@@ -24,6 +24,7 @@ func (r *Redis) routePipeline(ctx context.Context, cmds []redis.Cmder) error {
 	for _, finish := range b.finish { // in the order of the commands
 		finish()
 	}
+	b.waiting.run(ctx, r)
 	for _, cmd := range cmds {
 		if err := cmd.Err(); err != nil {
 			return err
@@ -32,13 +33,28 @@ func (r *Redis) routePipeline(ctx context.Context, cmds []redis.Cmder) error {
 	return nil
 }
 
+// isTransaction reports what TxPipeline makes. MULTI and EXEC by Do look the same
+// but for their types, and would be left without results.
+func isTransaction(cmds []redis.Cmder) bool {
+	if len(cmds) < 2 {
+		return false
+	}
+	first, last := cmds[0], cmds[len(cmds)-1]
+	_, begins := first.(*redis.StatusCmd)
+	_, ends := last.(*redis.SliceCmd)
+	return begins && ends && strings.EqualFold(first.Name(), "multi") && strings.EqualFold(last.Name(), "exec")
+}
+
 // batches is a pipeline cut by node: one flight each.
 type batches struct {
 	router  *Redis
+	epoch   uint64             // of the ring by which they were cut
 	flights []flight           // each node entered once
 	at      map[*redisNode]int // of flights; made when they are too many to look through
 	finish  []func()           // puts the replies of split commands together
+	waiting deferred           // what concerns keys on the move
 	room    int                // for about as many commands as a flight will have
+	refused error              // why nothing of it may be sent
 }
 
 type flight struct {
@@ -57,12 +73,15 @@ func (r *Redis) plan(ctx context.Context, cmds []redis.Cmder) (*batches, error) 
 		if s.placement == nil {
 			return nil, r.empty(s)
 		}
-		b := &batches{router: r, room: len(cmds)/len(s.nodes) + 8}
+		b := &batches{router: r, epoch: s.view.Epoch, room: len(cmds)/len(s.nodes) + 8}
 		for _, cmd := range cmds {
 			cmd.SetErr(nil)
 			if err := b.add(ctx, s, cmd); err != nil {
 				cmd.SetErr(err)
 			}
+		}
+		if b.refused != nil {
+			return nil, b.refused
 		}
 		entered := 0
 		for entered < len(b.flights) && b.flights[entered].node.enter() > 0 {
@@ -112,13 +131,22 @@ func (b *batches) add(ctx context.Context, s *snapshot[*redisNode], cmd redis.Cm
 		return &UnknownCommandError{Command: cmd.FullName()}
 	}
 	if reason, refused := c.Refusal(args); refused {
-		return &UnsupportedError{Command: c.Name(), Reason: string(reason)}
+		err := &UnsupportedError{Command: c.Name(), Reason: string(reason)}
+		if reason == command.ReasonTransaction { // without it the others would be no transaction
+			b.refused = err
+		}
+		return err
 	}
 	if _, blocks := c.Blocking(args); blocks {
 		return &UnsupportedError{Command: c.Name(), Reason: "a blocking command would hold up all that follow it in a pipeline: send it by itself"}
 	}
 	if err := sendable(c, args); err != nil {
 		return err
+	}
+	if s.moving != nil {
+		if waits, err := b.waiting.wait(r, s, c, cmd); waits || err != nil {
+			return err
+		}
 	}
 	if pos, single := c.Key(args); single && c.Route() <= command.SplitByKey && r.alone() {
 		key, err := r.key(args[pos])
@@ -219,6 +247,7 @@ func (b *batches) addAll(ctx context.Context, s *snapshot[*redisNode], c *comman
 
 // run sends all flights at the same time and waits for them.
 func (b *batches) run(ctx context.Context) {
+	ctx = b.router.routedBy(ctx, b.epoch)
 	together(len(b.flights), func(i int) { b.fly(ctx, &b.flights[i]) })
 }
 
@@ -259,53 +288,6 @@ func (r *Redis) fly(ctx context.Context, n *redisNode, pipe redis.Pipeliner, nam
 		}
 	}
 	return err
-}
-
-// transaction runs the commands between MULTI and EXEC on the one node that owns
-// all their keys.
-func (r *Redis) transaction(ctx context.Context, cmds []redis.Cmder) error {
-	keys, err := r.transactionKeys(cmds)
-	if err == nil && r.cfg.Replication.Factor > 1 {
-		err = &UnsupportedError{Command: "MULTI", Reason: "a transaction runs on one node, and there are several copies"}
-	}
-	if err == nil && len(keys) == 0 {
-		err = &UnsupportedError{Command: "MULTI", Reason: "without keys there is no node for the transaction"}
-	}
-	var n *redisNode
-	if err == nil {
-		n, err = r.nodeOfAll("MULTI", keys)
-	}
-	if err != nil {
-		setErrors(cmds, err)
-		return err
-	}
-	defer n.leave()
-	return r.fly(ctx, n, n.client.TxPipeline(), "MULTI", cmds)
-}
-
-func (r *Redis) transactionKeys(cmds []redis.Cmder) (names []string, err error) {
-	for _, cmd := range cmds {
-		args := cmd.Args()
-		c, known := r.table.Lookup(args)
-		if !known {
-			return nil, &UnknownCommandError{Command: cmd.FullName()}
-		}
-		if reason, refused := c.Refusal(args); refused {
-			return nil, &UnsupportedError{Command: c.Name(), Reason: string(reason)}
-		}
-		if c.Route() == command.AllNodes {
-			return nil, &UnsupportedError{Command: c.Name(), Reason: "it concerns every node, a transaction only one"}
-		}
-		if err := sendable(c, args); err != nil {
-			return nil, err
-		}
-		keys, err := r.names(c, args)
-		if err != nil {
-			return nil, err
-		}
-		names = append(names, keys...)
-	}
-	return names, nil
 }
 
 func setErrors(cmds []redis.Cmder, err error) {

@@ -10,8 +10,8 @@ import (
 // FailurePolicy says what happens to an operation whose node cannot be reached,
 // or does not answer in time. None of them moves the key: the next operation
 // asks its owner again. Under each of them the commands that concern all nodes
-// (KEYS, DBSIZE, FlushAll …), transactions, blocking commands, PUBLISH and
-// SetMulti fail fast.
+// (KEYS, DBSIZE, FlushAll …), transactions, blocking commands and PUBLISH fail
+// fast.
 type FailurePolicy uint8
 
 const (

@@ -36,6 +36,10 @@ func direct(t testing.TB, s *servertest.Server) *redis.Client {
 // quick are time-outs for tests in which a node does not answer.
 var quick = NodeConfig{DialTimeout: 100 * time.Millisecond, ReadTimeout: 100 * time.Millisecond}
 
+// patient is for tests in which nodes answer or refuse at once, however busy the
+// machine is.
+var patient = NodeConfig{DialTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second}
+
 func TestFailFastIsByNode(t *testing.T) {
 	source, servers := fleetOf(t, 3)
 	r := newRedis(t, Config{Source: source, Breaker: BreakerConfig{Delay: time.Hour}})

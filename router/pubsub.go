@@ -117,7 +117,7 @@ func (s subject) targets(snap *snapshot[*redisNode]) []*redisNode {
 	case snap.placement == nil:
 		return nil
 	case s.everywhere():
-		return snap.nodes
+		return snap.all()
 	}
 	i := snap.placement.OwnerIndex(s.name)
 	return snap.nodes[i : i+1]

@@ -86,6 +86,7 @@ func (f *feed) connection(ctx context.Context) {
 	sub := f.node.client.Subscribe(ctx) // dials nothing yet
 	ctx, cancel := context.WithCancel(ctx)
 	received := make(chan struct{})
+	broken := make(chan error, 1) // what the node sent could not be read
 	defer func() {
 		cancel()
 		sub.Close() // ends a Receive; there is nobody to tell of an error
@@ -94,7 +95,9 @@ func (f *feed) connection(ctx context.Context) {
 	retry := f.apply(ctx, sub)
 	go func() {
 		defer close(received)
-		f.receive(ctx, sub)
+		if err := readable(func() { f.receive(ctx, sub) }); err != nil {
+			broken <- err
+		}
 	}()
 	look := time.NewTicker(f.session.hub.health)
 	defer look.Stop()
@@ -106,6 +109,11 @@ func (f *feed) connection(ctx context.Context) {
 			retry = f.apply(ctx, sub)
 		case <-retry:
 			retry = f.apply(ctx, sub)
+		case err := <-broken:
+			f.lost(f.node.fail(err))
+			f.forget()
+			pause(ctx, retryAfter(maxFailures))
+			return
 		case <-look.C:
 			switch {
 			case f.heard.Swap(false) || f.isDown():
@@ -219,11 +227,7 @@ func (f *feed) receive(ctx context.Context, sub *redis.PubSub) {
 			f.lost(f.node.fail(err))
 		}
 		if failures++; failures > 1 { // the first time the PubSub has dialled again already
-			select {
-			case <-time.After(retryAfter(failures)):
-			case <-ctx.Done():
-				return
-			}
+			pause(ctx, retryAfter(failures))
 		}
 	}
 }
@@ -233,6 +237,13 @@ const maxFailures = 5 // beyond which the pauses grow no longer
 // retryAfter grows from 100 ms to 1.6 s.
 func retryAfter(failures int) time.Duration {
 	return 50 * time.Millisecond << min(failures-1, maxFailures)
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
 }
 
 func (f *feed) take(ctx context.Context, msg any) {

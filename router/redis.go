@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
+	"github.com/ringway/ringway/internal/transit"
 	"github.com/ringway/ringway/membership"
 	"github.com/ringway/ringway/router/command"
 )
@@ -29,6 +30,10 @@ type Redis struct {
 	table command.Table
 	fleet *fleet[*redisNode]
 	hub   *hub // subscriptions
+	given givenTags
+
+	policy movePolicy // of operations on keys that have two owners
+	spool  *spool     // what nodes have to be told and could not
 
 	closed atomic.Bool
 	hooks  sync.Mutex                // held while chain is replaced
@@ -49,14 +54,16 @@ func NewRedis(ctx context.Context, cfg Config) (*Redis, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Redis{cfg: cfg, table: table}
+	r := &Redis{cfg: cfg, table: table, policy: cacheMode{}}
+	r.spool = newSpool(r.payDebt)
 	r.fleet = &fleet[*redisNode]{
 		source: cfg.Source, kind: membership.Redis, place: cfg.Placement, report: cfg.OnError, failClosed: cfg.FailClosed,
-		check: cfg.check,
-		open:  func(m membership.Member) (*redisNode, error) { return newRedisNode(m, cfg) },
+		check: cfg.check, aftermath: transit.TombstoneLife,
+		open: func(m membership.Member) (*redisNode, error) { return newRedisNode(m, cfg) },
 	}
 	r.chain.Store(newHookChain(r, nil))
 	if err := startFleet(ctx, r.fleet); err != nil {
+		r.spool.close()
 		return nil, err
 	}
 	r.Client = redis.NewClient(&redis.Options{
@@ -105,6 +112,16 @@ func newHookChain(r *Redis, hooks []redis.Hook) *hookChain {
 	return c
 }
 
+// Process sends a command that the caller has made. Unless it is a *redis.Cmd,
+// which takes any reply, it goes by itself: where others' commands are in the same
+// packet, a reply that does not fit its type would fail them.
+func (r *Redis) Process(ctx context.Context, cmd redis.Cmder) error {
+	if _, takesAny := cmd.(*redis.Cmd); !takesAny {
+		ctx = WithoutAutoPipeline(ctx)
+	}
+	return r.Client.Process(ctx, cmd)
+}
+
 // AddHook adds a hook around each command and pipeline, before it is routed; the
 // first that was added is the outermost, as in go-redis. A hook sees a command
 // once, however many nodes it goes to, and never a dial: for hooks by node see
@@ -123,7 +140,9 @@ func (r *Redis) Close() error {
 	if r.closed.Swap(true) {
 		return nil
 	}
-	return errors.Join(r.hub.close(), r.fleet.close(context.Background()), r.Client.Close())
+	err := r.hub.close()
+	r.spool.close()
+	return errors.Join(err, r.fleet.close(context.Background()), r.Client.Close())
 }
 
 // empty is the error of a snapshot that routes nothing.
@@ -162,6 +181,7 @@ func (r *Redis) Stats() []NodeStats {
 			Operations: latency.Total() + n.stats.blocked.Load(), InFlight: n.inFlight.Load(), Errors: n.stats.errors(),
 			Breaker: n.breaker.state(), Latency: latency,
 			OpenConns: pool.TotalConns, IdleConns: pool.IdleConns, PoolTimeouts: pool.Timeouts,
+			Owed: r.spool.size(m.ID),
 		})
 	}
 	return all
@@ -170,8 +190,8 @@ func (r *Redis) Stats() []NodeStats {
 // Epoch returns the epoch of the ring that new commands are routed by.
 func (r *Redis) Epoch() uint64 { return r.fleet.current.Load().view.Epoch }
 
-// NodeFor returns the ID of the node that owns the key, and "" if the fleet has
-// no nodes. By the time it returns the fleet may have changed.
+// NodeFor returns the ID of the node that owns the key, by the current ring if it
+// is on the move, and "" if the fleet has no nodes. By the time it returns the fleet may have changed.
 func (r *Redis) NodeFor(key string) string {
 	s := r.fleet.current.Load()
 	if s.placement == nil {
@@ -180,21 +200,18 @@ func (r *Redis) NodeFor(key string) string {
 	return s.nodes[s.placement.OwnerIndex(key)].member().ID
 }
 
-// ForEachNode calls fn with the client of every node at the same time, and joins
-// the errors, each as a *NodeError. The clients belong to the router: do not
+// ForEachNode calls fn with the client of every node at the same time, also of
+// those that keys are only being moved to, and joins the errors, each as a
+// *NodeError. The clients belong to the router: do not
 // close them, or keep them after fn has returned.
 func (r *Redis) ForEachNode(ctx context.Context, fn func(ctx context.Context, id string, client *redis.Client) error) error {
-	s := r.fleet.current.Load()
-	if s.placement == nil {
-		return r.empty(s)
+	nodes, err := r.enterAll()
+	if err != nil {
+		return err
 	}
-	errs := make([]error, len(s.nodes))
-	together(len(s.nodes), func(i int) {
-		n := s.nodes[i]
-		if n.enter() == 0 {
-			errs[i] = n.fail(ErrClosed)
-			return
-		}
+	errs := make([]error, len(nodes))
+	together(len(nodes), func(i int) {
+		n := nodes[i]
 		defer n.leave()
 		if err := fn(ctx, n.member().ID, n.client); err != nil {
 			errs[i] = n.fail(err)
@@ -210,12 +227,24 @@ func (r *Redis) Watch(ctx context.Context, fn func(*redis.Tx) error, keys ...str
 	if err := r.watchable(keys); err != nil {
 		return err
 	}
-	n, err := r.nodeOfAll("WATCH", keys)
-	if err != nil {
-		return err
+	for {
+		n, err := r.nodeOfAll("WATCH", keys)
+		if err == nil {
+			defer n.leave()
+			return r.watchOn(ctx, n, fn, keys, nil)
+		}
+		if err != errMoving {
+			return err
+		}
+		m, err := r.beginMove(watch, readsOf(keys))
+		if err != nil {
+			return err
+		}
+		if m != nil {
+			defer m.end()
+			return m.watch(ctx, fn, keys)
+		}
 	}
-	defer n.leave()
-	return r.watchOn(ctx, n, fn, keys)
 }
 
 // WithTimeout returns a context that bounds calls of this client, since a fleet

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"strconv"
 	"strings"
@@ -21,7 +22,11 @@ type redisNode struct {
 }
 
 func newRedisNode(m membership.Member, cfg Config) (*redisNode, error) {
+	if err := dialable(m.Address); err != nil {
+		return nil, err
+	}
 	n := &redisNode{client: redis.NewClient(redisOptions(m, cfg))}
+	n.client.AddHook(readGuard{}) // before those of OnNewNode, which it has inside
 	n.init(m, cfg, kindOf)
 	if !cfg.NoAutoPipeline {
 		var err, errQueue error
@@ -35,6 +40,20 @@ func newRedisNode(m membership.Member, cfg Config) (*redisNode, error) {
 		cfg.OnNewNode(m.ID, n.client)
 	}
 	return n, nil
+}
+
+// dialable refuses an address that no dial can reach, whoever made the view: it
+// would fail with the first request, and say less.
+func dialable(address string) error {
+	if path, isUnix := strings.CutPrefix(address, "unix://"); isUnix && strings.HasPrefix(path, "/") {
+		return nil
+	}
+	if host, port, err := net.SplitHostPort(address); err == nil && host != "" && !strings.ContainsAny(host, "/@ ") {
+		if n, err := strconv.ParseUint(port, 10, 16); err == nil && n > 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("address: got %q, want host:port or unix:///path; NodeConfig.TLS turns on TLS", clip(address))
 }
 
 // redisOptions leaves no retry to go-redis: after a time-out it cannot know

@@ -38,8 +38,14 @@ func (r *Redis) route(ctx context.Context, cmd redis.Cmder) error {
 			return r.copies(ctx, c, cmd, []string{key})
 		}
 		n, inFlight, err := r.enter(key)
+		if err == errMoving {
+			return r.move(ctx, c, cmd)
+		}
 		if err != nil {
 			return err
+		}
+		if r.cfg.Tracer != nil {
+			ctx = r.routedBy(ctx, r.Epoch())
 		}
 		err = r.execAndLeave(ctx, n, c, cmd, inFlight)
 		if err != nil && err != redis.Nil && r.cfg.Failure.Policy != FailFast {
@@ -132,7 +138,7 @@ func (r *Redis) key(arg any) (string, error) {
 
 // enter returns the client of the key's owner, with the request counted: leave
 // must follow. A client that is being retired belongs to an older snapshot than
-// the current one, so the loop ends.
+// the current one, so the loop ends. errMoving: move has to do it.
 func (r *Redis) enter(key string) (n *redisNode, inFlight int64, err error) {
 	for {
 		s := r.fleet.current.Load()
@@ -140,6 +146,9 @@ func (r *Redis) enter(key string) (n *redisNode, inFlight int64, err error) {
 			return nil, 0, r.empty(s)
 		}
 		n = s.nodes[s.placement.OwnerIndex(key)]
+		if s.moving != nil && r.moved(s, n, key) {
+			return nil, 0, errMoving
+		}
 		if inFlight = n.enter(); inFlight > 0 {
 			return n, inFlight, nil
 		}
@@ -205,7 +214,7 @@ func (r *Redis) send(ctx context.Context, n *redisNode, c *command.Command, cmd 
 	}
 	// A lone caller gains nothing from sharing a packet, and would wait for the
 	// goroutine that fills it.
-	if n.pipe != nil && inFlight > 1 && ctx.Value(plainKey{}) == nil {
+	if n.pipe != nil && inFlight > 1 && !c.RepliesFreely() && ctx.Value(plainKey{}) == nil {
 		err = n.sendShared(ctx, cmd)
 	} else {
 		err = n.client.Process(ctx, cmd)
@@ -223,7 +232,9 @@ func (n *redisNode) processBlocking(ctx context.Context, c *command.Command, cmd
 	if timeout > 0 {
 		timeout += blockingGrace
 	}
-	return n.client.WithTimeout(timeout).Process(ctx, cmd) // 0 is for ever
+	timed := n.client.WithTimeout(timeout) // 0 is for ever
+	timed.AddHook(readGuard{})             // it has none of the client's hooks
+	return timed.Process(ctx, cmd)
 }
 
 // blockingGrace is how much later than a blocking command's own time-out its
@@ -282,6 +293,9 @@ func (r *Redis) routeKeys(ctx context.Context, c *command.Command, cmd redis.Cmd
 		return r.split(ctx, c, cmd, names)
 	}
 	n, err := r.nodeOfAll(c.Name(), names)
+	if err == errMoving {
+		return r.move(ctx, c, cmd)
+	}
 	if err != nil {
 		return err
 	}
@@ -290,6 +304,7 @@ func (r *Redis) routeKeys(ctx context.Context, c *command.Command, cmd redis.Cmd
 
 // whole runs a command on the one node that has all its keys, and was entered.
 func (r *Redis) whole(ctx context.Context, n *redisNode, c *command.Command, cmd redis.Cmder, keys []string) error {
+	ctx = r.routedBy(ctx, r.Epoch())
 	err := r.execAndLeave(ctx, n, c, cmd, n.inFlight.Load())
 	if err != nil && err != redis.Nil && r.cfg.Failure.Policy != FailFast {
 		return r.afterFailure(ctx, c, cmd, keys, err)
@@ -298,12 +313,15 @@ func (r *Redis) whole(ctx context.Context, n *redisNode, c *command.Command, cmd
 }
 
 // nodeOfAll returns the client of the one node that owns all keys, with the
-// request counted, or a *CrossNodeError.
+// request counted, or a *CrossNodeError. errMoving: move has to do it.
 func (r *Redis) nodeOfAll(name string, keys []string) (*redisNode, error) {
 	for {
 		s := r.fleet.current.Load()
 		if s.placement == nil {
 			return nil, r.empty(s)
+		}
+		if r.anyMoved(s, keys) {
+			return nil, errMoving
 		}
 		first := s.placement.OwnerIndex(keys[0])
 		for _, key := range keys[1:] {

@@ -22,6 +22,9 @@ type share struct {
 // have one owner goes there as it is.
 func (r *Redis) split(ctx context.Context, c *command.Command, cmd redis.Cmder, keys []string) error {
 	shares, err := r.shares(keys)
+	if err == errMoving {
+		return r.move(ctx, c, cmd)
+	}
 	if err != nil {
 		return err
 	}
@@ -37,6 +40,7 @@ func (r *Redis) split(ctx context.Context, c *command.Command, cmd redis.Cmder, 
 	for i := range shares {
 		shares[i].cmd = redis.NewCmd(ctx, pieceArgs(c.Split(), cmd.Args(), shares[i].keys)...)
 	}
+	ctx = r.routedBy(ctx, r.Epoch())
 	together(len(shares), func(i int) {
 		s := &shares[i]
 		s.err = r.execAndLeave(ctx, s.node, c, s.cmd, s.node.inFlight.Load())
@@ -75,11 +79,15 @@ func unsplittable(c *command.Command, cmd redis.Cmder) error {
 }
 
 // shares groups the keys by owner. Every node in the result is entered.
+// errMoving: move has to do it.
 func (r *Redis) shares(keys []string) ([]share, error) {
 	for {
 		s := r.fleet.current.Load()
 		if s.placement == nil {
 			return nil, r.empty(s)
+		}
+		if r.anyMoved(s, keys) {
+			return nil, errMoving
 		}
 		shares := cut(s, keys)
 		entered := 0

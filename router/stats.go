@@ -21,6 +21,7 @@ type NodeStats struct {
 	OpenConns    uint32      // connections of the pool
 	IdleConns    uint32      // of them idle
 	PoolTimeouts uint32      // waits for a connection that ended without one
+	Owed         int         // keys that it has to be told of, once it can be reached: see "While keys move"
 }
 
 // ErrorCounts counts failed operations by kind.

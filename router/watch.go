@@ -6,8 +6,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// watchOn runs a transaction function on a node that was entered.
-func (r *Redis) watchOn(ctx context.Context, n *redisNode, fn func(*redis.Tx) error, keys []string) (err error) {
+// watchOn runs a transaction function on a node that was entered; w, if not nil,
+// takes it through a transition.
+func (r *Redis) watchOn(ctx context.Context, n *redisNode, fn func(*redis.Tx) error, keys []string, w *watching) (err error) {
 	if r.cfg.Tracer != nil {
 		traced, done := r.trace(ctx, n, "WATCH", 1)
 		ctx = traced
@@ -20,7 +21,7 @@ func (r *Redis) watchOn(ctx context.Context, n *redisNode, fn func(*redis.Tx) er
 	defer begun.giveUp(&n.node)
 	inner := error(nil) // what fn returned is the caller's affair, not the node's
 	err = n.client.Watch(ctx, func(tx *redis.Tx) error {
-		tx.AddHook(txGuard{r, n})
+		tx.AddHook(txGuard{r, n, w})
 		inner = fn(tx)
 		return nil
 	}, keys...)
@@ -35,34 +36,43 @@ func (r *Redis) watchOn(ctx context.Context, n *redisNode, fn func(*redis.Tx) er
 type txGuard struct {
 	r *Redis
 	n *redisNode
+	w *watching // nil: no key is on the move
 }
 
 func (g txGuard) DialHook(next redis.DialHook) redis.DialHook { return next }
 
 func (g txGuard) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
-		if err := g.check(cmd); err != nil {
+		if err := g.check(ctx, cmd); err != nil {
 			return err
 		}
-		return next(ctx, cmd)
+		err := next(ctx, cmd)
+		if g.w != nil {
+			g.w.ran(cmd)
+		}
+		return err
 	}
 }
 
 func (g txGuard) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
 		for _, cmd := range cmds {
-			if err := g.check(cmd); err != nil {
+			if err := g.check(ctx, cmd); err != nil {
 				setErrors(cmds, err)
 				return err
 			}
 		}
-		return next(ctx, cmds)
+		err := next(ctx, cmds)
+		if g.w != nil {
+			g.w.ran(cmds...)
+		}
+		return err
 	}
 }
 
 // check is what route does for a command, short of sending it. What go-redis
 // sends by itself, and what concerns the connection, passes.
-func (g txGuard) check(cmd redis.Cmder) error {
+func (g txGuard) check(ctx context.Context, cmd redis.Cmder) error {
 	args := cmd.Args()
 	c, known := g.r.table.Lookup(args)
 	if !known {
@@ -84,6 +94,9 @@ func (g txGuard) check(cmd redis.Cmder) error {
 	names, err := g.r.names(c, args)
 	if err != nil || len(names) == 0 {
 		return err
+	}
+	if g.w != nil {
+		return g.w.admit(ctx, c, args)
 	}
 	s := g.r.fleet.current.Load()
 	if s.placement == nil {

@@ -4,7 +4,10 @@ import (
 	"testing"
 
 	"github.com/ringway/ringway/internal/servertest"
+	"go.uber.org/goleak"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestRun(t *testing.T) {
 	if err := run([]string{servertest.Memcached(t).Addr(), servertest.Memcached(t).Addr()}); err != nil {

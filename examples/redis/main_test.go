@@ -5,7 +5,10 @@ import (
 	"testing"
 
 	"github.com/ringway/ringway/internal/servertest"
+	"go.uber.org/goleak"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestRun(t *testing.T) {
 	var addresses []string

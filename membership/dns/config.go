@@ -76,7 +76,6 @@ func (c Config) withDefaults() (Config, error) {
 		return c, err
 	}
 	c.Hosts = slices.Clone(c.Hosts)
-	c.Name = strings.ToLower(c.Name)
 	for i, host := range c.Hosts {
 		c.Hosts[i] = strings.ToLower(host)
 	}

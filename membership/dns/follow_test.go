@@ -286,6 +286,28 @@ func TestNewWaits(t *testing.T) {
 	})
 }
 
+// TestCloseWaits: after Close nothing is told any more.
+func TestCloseWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeResolver{}
+		f.targets("a")
+		telling, told := make(chan bool), false
+		s, err := New(t.Context(), Config{Name: "x", Resolver: f, OnError: func(error) {
+			close(telling)
+			time.Sleep(time.Minute)
+			told = true
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.set(func(*fakeResolver) {})
+		<-telling
+		if s.Close(); !told {
+			t.Error("Close did not wait")
+		}
+	})
+}
+
 func TestClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeResolver{}

@@ -54,7 +54,7 @@ func (c Config) targets(ctx context.Context) ([]membership.Member, error) {
 	same := !slices.ContainsFunc(records, func(r *net.SRV) bool { return r.Weight != records[0].Weight })
 	members := make([]membership.Member, len(records))
 	for i, r := range records {
-		id, weight := address(r), float64(max(r.Weight, 1))
+		id, weight := address(r), float64(r.Weight) // of which 0 is the default, 1
 		if c.IDOf != nil {
 			id = c.IDOf(host(r), int(r.Port))
 		}

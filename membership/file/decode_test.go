@@ -123,6 +123,8 @@ func TestFaults(t *testing.T) {
 		{"weight too large", "members:\n  - id: a\n    address: h:1\n    weight: 1e300\n", `4:13: membership: members: ring: weight of node "a": got 1e+300`},
 		{"weight beyond a float", "members:\n  - id: a\n    address: h:1\n    weight: 1e999\n", `4:13: weight: got the text "1e999"`},
 		{"hexadecimal weight", "members:\n  - id: a\n    address: h:1\n    weight: 0x10\n", `4:13: weight: got the number 0x10, want a decimal number`},
+		{"hexadecimal with exponent", "members:\n  - id: a\n    address: h:1\n    weight: 0x1p4\n", `4:13: weight: got the text "0x1p4", want a decimal number`},
+		{"infinity", "members:\n  - id: a\n    address: h:1\n    weight: infinity\n", `4:13: weight: got the text "infinity", want a decimal number`},
 		{"octal epoch", "epoch: 010\nmembers: []\n", "1:8: epoch: got the number 010, want a whole number from 1"},
 		{"epoch 0", "epoch: 0\nmembers: []\n", "1:8: epoch: got the number 0, want a whole number from 1"},
 		{"epoch -1", "epoch: -1\nmembers: []\n", "1:8: epoch: got the number -1, want"},
@@ -161,7 +163,7 @@ func TestFaults(t *testing.T) {
 func TestBounds(t *testing.T) {
 	repeat := func(what string) string {
 		var b strings.Builder
-		for i := range 40_000 {
+		for i := range 15_000 {
 			b.WriteString(strings.Replace(what, "%d", strconv.Itoa(i), 1))
 		}
 		return b.String()
@@ -216,11 +218,11 @@ func TestTokensAreCounted(t *testing.T) {
 func TestLargeFleet(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("members:\n")
-	for i := range 20_000 {
+	for i := range 5_000 {
 		fmt.Fprintf(&b, "- id: cache-%05d\n  address: 10.0.0.1:6379\n  zone: z\n", i)
 	}
 	doc, err := parse([]byte(b.String()))
-	if err != nil || len(doc.members) != 20_000 || doc.members[19_999].ID != "cache-19999" {
+	if err != nil || len(doc.members) != 5_000 || doc.members[4_999].ID != "cache-04999" {
 		t.Errorf("%d members, %v", len(doc.members), err)
 	}
 }

@@ -260,6 +260,14 @@ func TestFileIsGone(t *testing.T) {
 		}
 		w.write(listing("a"))
 		w.quiet() // as it was
+		for range 2 {
+			if err := os.Remove(w.path); err != nil {
+				t.Fatal(err)
+			}
+			w.quiet("no such file")
+			w.write(listing("a"))
+			w.quiet()
+		}
 		if err := os.Remove(w.path); err != nil {
 			t.Fatal(err)
 		}
@@ -309,6 +317,28 @@ func TestOpenFails(t *testing.T) {
 			t.Errorf("got %v, want an error with %s", err, want)
 		}
 	}
+}
+
+// TestCloseWaits: after Close nothing is told any more.
+func TestCloseWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "fleet.yaml")
+		mustWrite(t, path, listing("a"))
+		telling, told := make(chan bool), false
+		s, err := Open(Config{Path: path, OnError: func(error) {
+			close(telling)
+			time.Sleep(time.Minute)
+			told = true
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustWrite(t, path, "members: x")
+		<-telling
+		if s.Close(); !told {
+			t.Error("Close did not wait")
+		}
+	})
 }
 
 func TestClose(t *testing.T) {

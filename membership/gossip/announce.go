@@ -76,18 +76,11 @@ func (l *loop) announce(now time.Time) {
 	// (the other one memberlist's own, to refute a suspicion) may cost one of
 	// them; then what is shown is not what is wanted, and it is tried again.
 	l.work.Go(func() {
-		l.tellList()
+		if l.ctx.Err() == nil {
+			_ = l.list.UpdateNode(time.Nanosecond) // 0 would wait for ever
+		}
 		l.inbox.post(func() { s.telling = false })
 	})
-}
-
-// tellList has memberlist fetch the meta data.
-func (g *Gossip) tellList() {
-	g.listMu.Lock()
-	defer g.listMu.Unlock()
-	if !g.closed {
-		_ = g.list.UpdateNode(time.Nanosecond)
-	}
 }
 
 // whenToTell returns when a ring that changed just now, and first at another time,

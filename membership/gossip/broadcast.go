@@ -11,7 +11,6 @@ import (
 type broadcast struct {
 	name string
 	text []byte
-	sent chan<- struct{} // is sent to once it was sent often enough; nil: nobody waits
 }
 
 var _ memberlist.NamedBroadcast = (*broadcast)(nil)
@@ -24,22 +23,17 @@ func (b *broadcast) Invalidates(other memberlist.Broadcast) bool {
 	return is && o.name == b.name
 }
 
-// Finished must not block: it is called under the queue's lock.
-func (b *broadcast) Finished() {
-	select {
-	case b.sent <- struct{}{}:
-	default:
-	}
-}
+// Finished is called when it was sent often enough, or replaced.
+func (b *broadcast) Finished() {}
 
-func (g *Gossip) passOnRecord(r ledger.Record, sent chan<- struct{}) {
+func (g *Gossip) passOnRecord(r ledger.Record) {
 	m := ledger.Message{Cluster: g.cfg.Cluster, Records: []ledger.Record{r}}
-	g.queue.QueueBroadcast(&broadcast{"record " + r.ID, m.Encode(), sent})
+	g.queue.QueueBroadcast(&broadcast{"record " + r.ID, m.Encode()})
 	g.counters.passed.Add(1)
 }
 
 func (g *Gossip) passOnEviction(e ledger.Eviction) {
 	m := ledger.Message{Cluster: g.cfg.Cluster, Evictions: []ledger.Eviction{e}}
-	g.queue.QueueBroadcast(&broadcast{"eviction " + e.ID, m.Encode(), nil})
+	g.queue.QueueBroadcast(&broadcast{"eviction " + e.ID, m.Encode()})
 	g.counters.passed.Add(1)
 }

@@ -169,6 +169,9 @@ func (s *settings) completeSecurity() error {
 }
 
 func (s *settings) completePlacement() error {
+	if p := s.Placement; p.VirtualNodes == 0 && p.Hasher.Function == 0 && p.Hasher.Seed == 0 {
+		s.Placement.Hasher.HashTags = true // as a router's zero PlacementConfig
+	}
 	if _, err := ring.FingerprintOf(ring.Nodes("any"), s.Placement); err != nil {
 		return fmt.Errorf("gossip: Config.Placement: %w", err)
 	}

@@ -67,8 +67,10 @@ type Config struct {
 	AllowServers     []netip.Prefix
 	AllowServerNames []string
 
-	// Placement of the fleet's rings, from which fingerprints are computed: the
-	// same for all members.
+	// Placement of the fleet's rings, from which fingerprints are computed and
+	// sweeps know what is whose: the same for all members. The zero value is
+	// what a router's zero PlacementConfig is, with hash tags; with
+	// VirtualNodes given, HashTags is taken as it is.
 	Placement ring.Config
 
 	// Timing replaces single defaults of Network.
@@ -80,7 +82,7 @@ type Config struct {
 	Logger *slog.Logger // nil means slog.Default()
 
 	// Transport carries the packets instead of sockets on Bind, which is then
-	// not used. It is shut down with the member.
+	// not used, nor are packets compressed. It is shut down with the member.
 	Transport memberlist.Transport
 }
 

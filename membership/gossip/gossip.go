@@ -41,8 +41,11 @@ type Gossip struct {
 
 	ended chan struct{} // closed when the loop has returned
 
-	listMu sync.Mutex // held where memberlist must not be shut down meanwhile
-	closed bool       // guarded by listMu
+	// shutting holds one while memberlist must not be shut down, or is. (A channel:
+	// what is done meanwhile waits for a timer, and in virtual time no timer
+	// fires while somebody waits for a lock.)
+	shutting chan struct{}
+	shut     bool // guarded by shutting
 
 	failed struct {
 		once sync.Once
@@ -66,7 +69,7 @@ func Join(ctx context.Context, cfg Config) (*Gossip, error) {
 	g := &Gossip{cfg: s, log: s.Logger.With("member", s.Name, "cluster", s.Cluster)}
 	g.ctx, g.end = context.WithCancel(context.Background())
 	g.failed.done = make(chan struct{})
-	g.ended = make(chan struct{})
+	g.ended, g.shutting = make(chan struct{}), make(chan struct{}, 1)
 	g.inbox.wake = make(chan struct{}, 1)
 	g.members.Store(1)
 	g.loop = newLoop(g)
@@ -109,6 +112,9 @@ func (g *Gossip) open() error {
 		return err
 	}
 	g.transport, c.Transport = transport, transport
+	// Compression saves a third of the bytes and costs more time than all else.
+	// It is of no use to a transport that is not a network.
+	c.EnableCompression = g.cfg.Transport == nil
 	c.BindAddr, c.BindPort = g.cfg.bind.Addr().String(), port
 	if a := g.cfg.advertise; a.IsValid() {
 		c.AdvertiseAddr, c.AdvertisePort = a.Addr().String(), int(a.Port())
@@ -158,12 +164,12 @@ func (g *Gossip) finish(err error) {
 
 // Close ends the member without a word: the others find out that it is gone, as
 // after a crash. A node goes on owning its keys until it is evicted. All Next
-// calls fail with membership.ErrClosed. Close waits for what the member runs, and
-// may be called again.
+// calls fail with membership.ErrClosed. Close waits for what the member runs, so
+// it must not be called by a Server or a HandOver. It may be called again.
 func (g *Gossip) Close() error {
-	g.listMu.Lock()
-	g.closed = true
-	g.listMu.Unlock()
+	g.shutting <- struct{}{}
+	g.shut = true
+	<-g.shutting
 	g.end()
 	err := g.list.Shutdown()
 	g.work.Wait()

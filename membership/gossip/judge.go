@@ -15,10 +15,8 @@ func (n *node) judge(now time.Time) {
 	}
 	n.judgedAt = now
 	n.watchIsolation(now)
-	for _, id := range n.judgement.Tick(now, n.ledger, n.cfg.Name, n.alive) {
-		n.log.Warn("node is evicted: its agent or its server has not answered for too long", "node", id, "seen", n.alive(id))
-		n.counters.evictions.Add(1)
-		n.evict(now, id)
+	if ids := n.judgement.Tick(now, n.ledger, n.cfg.Name, n.alive); len(ids) > 0 {
+		n.callTheRoll(ids)
 	}
 }
 

@@ -22,7 +22,9 @@ type loop struct {
 	node    *node // nil: the member is a client
 	leaving bool  // nothing is to be said to memberlist any more
 
-	view      membership.View // as last built; its Version is not set
+	base      membership.View // what follows from the ledger and who is seen
+	stale     bool            // they have changed since
+	view      membership.View // base, and who disagrees; its Version is not set
 	published bool            // readers have had a first view
 	prints    prints
 
@@ -35,6 +37,7 @@ type loop struct {
 func newLoop(g *Gossip) *loop {
 	l := &loop{
 		Gossip: g, ledger: ledger.New(), seen: make(map[string]*peer), gone: make(map[string]former),
+		stale: true,
 	}
 	if g.cfg.Node != nil {
 		l.node = newNode(l)
@@ -100,7 +103,7 @@ func (l *loop) hear(m ledger.Message) {
 		return // a newcomer learns what all others know
 	}
 	for _, r := range news.Records {
-		l.passOnRecord(r, nil)
+		l.passOnRecord(r)
 	}
 	for _, e := range news.Evictions {
 		l.passOnEviction(e)
@@ -108,7 +111,7 @@ func (l *loop) hear(m ledger.Message) {
 }
 
 // changed notes a change of the ledger.
-func (l *loop) changed() { l.dirty, l.encoded = true, nil }
+func (l *loop) changed() { l.dirty, l.stale, l.encoded = true, true, nil }
 
 // state returns the ledger's message. It is not written to afterwards.
 func (l *loop) state() []byte {

@@ -184,12 +184,15 @@ func TestKeyRotation(t *testing.T) {
 	b := mustJoin(t, second)
 	sees(t, "[a b]", a, b)
 
-	inUse := a.keyring.GetKeys() // as receivers of packets hold them
-	before := slices.Clone(inUse)
+	var inUse, before [][]byte
 	for _, step := range []func(*Gossip) error{
 		func(g *Gossip) error { return g.AddKey(keys[3]) },
 		func(g *Gossip) error { return g.UseKey(keys[3]) },
-		func(g *Gossip) error { return g.RemoveKey(keys[0]) },
+		func(g *Gossip) error {
+			inUse = g.keyring.GetKeys() // as receivers of packets hold them
+			before = slices.Clone(inUse)
+			return g.RemoveKey(keys[0])
+		},
 	} {
 		for _, g := range []*Gossip{a, b} {
 			if err := step(g); err != nil {
@@ -329,6 +332,29 @@ func TestIPv6(t *testing.T) {
 	client.Bind = "[::]:0"
 	client.Advertise = "::1"
 	sees(t, "[a]", mustJoin(t, client))
+}
+
+// TestCloseDoesNotWait for a seed that accepts and says nothing: memberlist would
+// for 10 s.
+func TestCloseDoesNotWait(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	cfg := local(t, "client")
+	cfg.Network, cfg.Timing, cfg.Seeds = LAN, Timing{}, []string{silent.Addr().String()}
+	g := mustJoin(t, cfg)
+	conn, err := silent.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	began := time.Now()
+	_ = g.Close()
+	if lasted := time.Since(began); lasted > 8*time.Second {
+		t.Errorf("it took %v", lasted)
+	}
 }
 
 // TestAddressInUse: Join fails, and nothing is left behind.

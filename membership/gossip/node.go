@@ -2,7 +2,6 @@ package gossip
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/ringway/ringway/membership"
@@ -21,7 +20,7 @@ type node struct {
 	weight    float64           // that the node is to have; 0: as it is
 	withdrawn []chan<- struct{} // who waits for the node to be LEFT
 	withdraws bool              // the node is to leave
-	released  bool              // it is LEFT, and the others have been told
+	released  bool              // nobody waits for it any more
 
 	record ledger.Record // as the machine said last
 	waits  string
@@ -29,6 +28,7 @@ type node struct {
 	judgement ledger.Judge
 	alone     isolation
 	judgedAt  time.Time
+	calling   bool // the roll is being called
 	job       job
 }
 
@@ -109,15 +109,10 @@ func (n *node) say(r ledger.Record) {
 	if n.ledger.MergeRecord(r) {
 		n.changed()
 	}
-	var sent chan struct{}
+	n.passOnRecord(r)
 	if r.State == membership.Left {
-		sent = make(chan struct{}, 1)
-		n.work.Go(func() {
-			n.heard(sent)
-			n.inbox.post(n.release)
-		})
+		n.release()
 	}
-	n.passOnRecord(r, sent)
 }
 
 // release lets those go who wait for the node to be LEFT.
@@ -129,27 +124,11 @@ func (n *node) release() {
 	n.withdrawn = nil
 }
 
-// heard waits until a record was sent as often as is enough for all to hear, but
-// not for ever: there may be nobody to send it to.
-func (g *Gossip) heard(sent <-chan struct{}) {
-	limit := 25 * g.cfg.Network.gossip().GossipInterval
-	if g.members.Load() < 2 {
-		limit = 0
-	}
-	select {
-	case <-sent:
-	case <-time.After(limit):
-	case <-g.ctx.Done():
-	}
-}
-
 // withdraw makes the node leave; left is closed when it has.
 func (n *node) withdraw(left chan<- struct{}) {
 	n.withdraws, n.dirty = true, true
 	n.withdrawn = append(n.withdrawn, left)
-	// A node that is not in contact was announced to nobody; one that was refused
-	// neither.
-	if n.released || !n.contact.joined || n.Err() != nil {
+	if n.released {
 		n.release()
 	}
 }
@@ -205,5 +184,3 @@ func (n *node) probedOnce(err error) {
 		n.log.Warn("the server does not answer", "error", err)
 	}
 }
-
-var errGone = errors.New("gossip: the task is not wanted any more")

@@ -140,3 +140,36 @@ func TestCutOffForVeryLong(t *testing.T) {
 		}
 	})
 }
+
+// TestRollCall: an agent whose memberlist still shows nodes that are cut off, as
+// it does at first, evicts nobody. EvictAfter is far too short here, so that the
+// first node to be missed is due while all others are still shown.
+func TestRollCall(t *testing.T) {
+	hasty := func(c *Config) { c.Timing.EvictAfter = time.Second }
+	names := []string{"a", "b", "c", "d", "e", "f", "g"}
+	virtually(t, func(t *testing.T, f *fleet) {
+		for i, name := range names {
+			if i == 0 {
+				f.node(name, bootstrap, hasty)
+			} else {
+				f.node(name, hasty)
+			}
+		}
+		f.agree(time.Minute, names...)
+		var minority []netip.AddrPort
+		for _, name := range names[:3] {
+			minority = append(minority, f.members[name].Status().Gossip)
+		}
+		if err := f.network.Partition(minority); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(90 * time.Second)
+		f.agreeAmong(names[:3], time.Second, names...)
+		f.agreeAmong(names[3:], time.Second, names[3:]...)
+		for _, name := range names[:3] {
+			if n := f.members[name].Stats().Evictions; n != 0 {
+				t.Errorf("%s, cut off with a minority, has evicted %d", name, n)
+			}
+		}
+	})
+}

@@ -42,6 +42,7 @@ func (l *loop) sight(name string, s sighting) {
 	known := l.seen[name]
 	if !s.alive {
 		if known != nil {
+			l.stale = true
 			l.gone[name] = former{addr: known.addr, router: known.meta.Kind == membership.Router, at: time.Now()}
 			delete(l.seen, name)
 			l.log.Info("member is not seen any more", "name", name, "address", known.addr)
@@ -49,7 +50,7 @@ func (l *loop) sight(name string, s sighting) {
 		return
 	}
 	if known == nil {
-		known = new(peer)
+		known, l.stale = new(peer), true
 		l.seen[name] = known
 		l.log.Info("member is seen", "name", name, "address", s.addr)
 	}

@@ -35,6 +35,9 @@ func (l *loop) publish(now time.Time) {
 // decides where keys go is the ledger's: members with the same ledger have the
 // same rings, whoever they see.
 func (l *loop) currentView() membership.View {
+	if !l.stale {
+		return l.base
+	}
 	view := l.ledger.View()
 	for i := range view.Members {
 		m := &view.Members[i]
@@ -44,6 +47,7 @@ func (l *loop) currentView() membership.View {
 		}
 	}
 	view.Fingerprints = l.prints.of(view, l.cfg.Placement)
+	l.base, l.stale = view, false
 	return view
 }
 
@@ -110,9 +114,9 @@ func shortFingerprint(all map[membership.Kind]ring.Fingerprint) (short [8]byte) 
 // from the view's for longer than convergence takes.
 //
 // Members of a fleet that changes differ most of the time, but each time in
-// another way: as long as a member's ring changes, the clock starts again. Not so
-// for one that has been reported: a client with another placement differs after
-// each change too.
+// another way: when a member's ring changes, the clock starts again. One that has
+// been reported stays so until it agrees: a client with another placement differs
+// after each change too.
 func (l *loop) disagreeing(now time.Time, view membership.View) (names []string) {
 	short := shortFingerprint(view.Fingerprints)
 	limit := l.cfg.Timing.Convergence + l.slowestTelling()
@@ -121,7 +125,7 @@ func (l *loop) disagreeing(now time.Time, view membership.View) (names []string)
 			p.differs, p.disagrees = time.Time{}, false
 			continue
 		}
-		if p.differs.IsZero() || p.moved && !p.disagrees {
+		if p.differs.IsZero() || p.moved {
 			p.differs = now
 		}
 		p.moved = false

@@ -69,6 +69,25 @@ func TestDisagree(t *testing.T) {
 	})
 }
 
+// TestSlowIsNotOther: in a fleet that changes all the time a member that is always
+// one change behind does not disagree, one that has stopped does.
+func TestSlowIsNotOther(t *testing.T) {
+	g, _ := unopened(t, Config{})
+	l, now := g.loop, time.Now()
+	for _, name := range []string{"slow", "stuck"} {
+		l.sight(name, sighting{alive: true, meta: ledger.Meta{Cluster: "ringway", Kind: membership.Router, Epoch: 1}.Encode()})
+	}
+	for second := range 60 {
+		epoch := uint64(second) + 2
+		got := l.disagreeing(now, membership.View{Epoch: epoch})
+		if slices.Contains(got, "slow") || slices.Contains(got, "stuck") != (second >= 15) {
+			t.Fatalf("after %d s: %v", second, got)
+		}
+		now = now.Add(time.Second)
+		l.sight("slow", sighting{alive: true, meta: ledger.Meta{Cluster: "ringway", Kind: membership.Router, Epoch: epoch}.Encode()})
+	}
+}
+
 // TestTwoKinds: each kind has a ring of its own; what members show covers both.
 func TestTwoKinds(t *testing.T) {
 	virtually(t, func(t *testing.T, f *fleet) {
@@ -76,8 +95,10 @@ func TestTwoKinds(t *testing.T) {
 		f.node("m", func(c *Config) { c.Node.Kind, c.Node.Address = membership.Memcached, "m:11211" })
 		time.Sleep(time.Minute)
 		v := f.view(f.members["client"])
-		redis, _ := ring.FingerprintOf(ring.Nodes("a", "b"), ring.Config{})
-		memcached, _ := ring.FingerprintOf(ring.Nodes("m"), ring.Config{})
+		// The zero Placement is that of a router's zero configuration: with hash tags.
+		placement := ring.Config{Hasher: ring.Hasher{HashTags: true}}
+		redis, _ := ring.FingerprintOf(ring.Nodes("a", "b"), placement)
+		memcached, _ := ring.FingerprintOf(ring.Nodes("m"), placement)
 		if len(v.Fingerprints) != 2 || v.Fingerprints[membership.Redis] != redis || v.Fingerprints[membership.Memcached] != memcached {
 			t.Errorf("fingerprints: %v", v.Fingerprints)
 		}
@@ -190,7 +211,7 @@ func TestMetaIsNotTold10Times(t *testing.T) {
 		for range 10 {
 			last = "gone" + time.Now().Format(".000")
 			unheard(f.members["a"], last)
-			inLoop(f.members["a"], func(l *loop) { r, _ := l.ledger.Record(last); l.passOnRecord(r, nil) })
+			inLoop(f.members["a"], func(l *loop) { r, _ := l.ledger.Record(last); l.passOnRecord(r) })
 			time.Sleep(100 * time.Millisecond)
 		}
 		for !knows(f.members["client"], last) {
@@ -212,6 +233,33 @@ func TestMetaIsNotTold10Times(t *testing.T) {
 		for name, g := range f.members {
 			if f.view(g).Epoch != shownEpoch(g) {
 				t.Errorf("%s shows an old epoch at last", name)
+			}
+		}
+	})
+}
+
+// TestLostUpdate: memberlist may lose an update of meta data to one of its own at
+// the same moment, and then shows what it showed before. The update is repeated.
+func TestLostUpdate(t *testing.T) {
+	virtually(t, func(t *testing.T, f *fleet) {
+		f.start("a", "b")
+		time.Sleep(time.Minute)
+		for _, name := range []string{"a", "client"} {
+			g := f.members[name]
+			before, epoch := g.Stats().Announced, f.view(g).Epoch
+			inLoop(g, func(l *loop) {
+				m := l.wantedMeta()
+				m.Epoch = 1
+				old := m.Encode()
+				g.meta.Store(&old)
+			})
+			_ = g.list.UpdateNode(time.Nanosecond)
+			if got := shownEpoch(g); got != 1 {
+				t.Fatalf("%s shows epoch %d", name, got)
+			}
+			time.Sleep(5 * time.Second)
+			if got, n := shownEpoch(g), g.Stats().Announced-before; got != epoch || n != 1 {
+				t.Errorf("%s shows epoch %d, want %d, and told %d times, want 1", name, got, epoch, n)
 			}
 		}
 	})

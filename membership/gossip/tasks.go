@@ -23,6 +23,8 @@ type job struct {
 	err      error     // of the last task; nil: it succeeded
 }
 
+var errGone = errors.New("gossip: the task is not wanted any more")
+
 func (w *job) cancel() {
 	if w.stop != nil {
 		w.stop(errGone)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ringway/ringway/membership"
+	"github.com/ringway/ringway/membership/internal/lifecycle"
 	"github.com/ringway/ringway/ring"
 )
 
@@ -103,6 +104,9 @@ func TestHandOver(t *testing.T) {
 		if len(calls) != 2 || len(ended) != 2 || !errors.Is(ended[1], errGone) {
 			t.Errorf("calls %v ended with %v, want the second cancelled", calls, ended)
 		}
+		if st := a.Status(); st.TaskError != nil {
+			t.Errorf("a task that was cancelled is shown as failed: %v", st.TaskError)
+		}
 
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -142,6 +146,22 @@ func TestLeaveWaits(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestResultOfCancelledTask: it does not count, whatever it is, since what asked
+// for the task may have changed meanwhile.
+func TestResultOfCancelledTask(t *testing.T) {
+	g, _ := unopened(t, Config{Name: "b", Node: goodNode()})
+	n := g.loop.node
+	n.finished(lifecycle.Sweep, 5, 1, time.Now(), true, nil)
+	n.finished(lifecycle.Sweep, 5, 0, time.Now(), true, errDown)
+	if n.machine.Record().Swept != 0 || n.job.err != nil || n.job.failures != 0 {
+		t.Errorf("swept %d, %+v", n.machine.Record().Swept, n.job)
+	}
+	n.finished(lifecycle.Sweep, 5, 1, time.Now(), false, nil)
+	if n.machine.Record().Swept != 5 {
+		t.Error("the result of another one does not count either")
+	}
 }
 
 // TestSweepKeepsOwnKeys: keys of which the node is the owner, or holds a copy.

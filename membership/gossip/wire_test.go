@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/memberlist"
 
@@ -118,6 +119,50 @@ func TestContactWantsALedger(t *testing.T) {
 		if g.loop.contact.made != understood {
 			t.Errorf("understood %v: contact %v", understood, g.loop.contact.made)
 		}
+	}
+}
+
+// TestNewsArePassedOn: once, and not what a newcomer learns that all others know.
+func TestNewsArePassedOn(t *testing.T) {
+	g, _ := unopened(t, Config{})
+	e := ledger.Eviction{ID: "b", Generation: 1, Stamp: 2, By: "a"}
+	g.loop.hear(ledger.Message{Records: []ledger.Record{someRecord("a")}})
+	if n := g.queue.NumQueued(); n != 0 {
+		t.Errorf("a newcomer passes on %d messages", n)
+	}
+	g.loop.contact.made = true
+	for range 2 {
+		g.loop.hear(ledger.Message{Records: []ledger.Record{someRecord("a"), someRecord("b")}, Evictions: []ledger.Eviction{e}})
+	}
+	if n, told := g.queue.NumQueued(), g.Stats().Told; n != 2 || told != 2 {
+		t.Errorf("%d messages wait, %d were passed on, want b's record and its eviction", n, told)
+	}
+}
+
+// TestFormerMembers: nodes are looked for as long as they may come back, clients
+// for ten minutes.
+func TestFormerMembers(t *testing.T) {
+	g, _ := unopened(t, Config{})
+	left := someRecord("left")
+	left.State = membership.Left
+	g.loop.hear(ledger.Message{Records: []ledger.Record{someRecord("node"), left}})
+	now := time.Now()
+	for _, name := range []string{"node", "left", "client", "unknown"} {
+		g.loop.gone[name] = former{router: name == "client", at: now}
+	}
+	g.loop.forgetFormer(now.Add(9 * time.Minute))
+	if len(g.loop.gone) != 4 {
+		t.Errorf("after 9 minutes: %v", g.loop.gone)
+	}
+	g.loop.forgetFormer(now.Add(24 * time.Hour))
+	if _, kept := g.loop.gone["node"]; len(g.loop.gone) != 1 || !kept {
+		t.Errorf("after a day: %v", g.loop.gone)
+	}
+	g.loop.gone = map[string]former{"client": {router: true, at: now}}
+	g.loop.cfg.seeds = nil // there is nobody to ask
+	g.loop.seek(now.Add(time.Hour))
+	if len(g.loop.gone) != 0 || g.loop.contact.asking {
+		t.Error("a client that went an hour ago is looked for")
 	}
 }
 

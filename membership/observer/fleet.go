@@ -24,8 +24,8 @@ type standing struct {
 	answers bool   // its last question was answered
 	said    answer // last; the zero value before the first one
 
-	differs   bool // has another ring than the view in force, at its epoch
-	confirmed bool // and had so still when it was asked again
+	differs   bool // answers, and has another ring than the view in force
+	confirmed bool // and had so at the same epoch, when both were asked again
 }
 
 func newFleet(agents []agent) fleet {
@@ -75,13 +75,8 @@ func (f *fleet) settle() {
 	}
 	for i := range f.agents {
 		s := &f.agents[i]
-		switch {
-		case !s.answers:
-			s.differs, s.confirmed = false, false
-		case f.atEpoch(i): // of one that is behind, what was found last is kept
-			s.differs = s.said.fingerprint != f.current.fingerprint
-			s.confirmed = s.confirmed && s.differs
-		}
+		s.differs = s.answers && s.said.fingerprint != f.current.fingerprint
+		s.confirmed = s.confirmed && s.differs
 	}
 }
 
@@ -99,15 +94,11 @@ func oneIf(set bool) uint64 {
 	return 0
 }
 
-func (f *fleet) atEpoch(i int) bool {
-	return f.leader >= 0 && f.agents[i].said.view.Epoch == f.current.view.Epoch
-}
-
 // quarrels reports whether an agent has another ring than the view in force, at
-// the same epoch.
+// the same epoch: then it is not just ahead or behind.
 func (f *fleet) quarrels(i int) bool {
 	s := f.agents[i]
-	return s.answers && s.differs && f.atEpoch(i)
+	return s.differs && s.said.view.Epoch == f.current.view.Epoch
 }
 
 // confirm takes that both sides of a quarrel were asked again.

@@ -104,6 +104,18 @@ func TestRetries(t *testing.T) {
 		}
 		b.say(t, ringOf(t, 2, "x"))
 		o.next(11 * time.Second)
+		times = nil
+		b.fail(func(w http.ResponseWriter, r *http.Request) {
+			times = append(times, time.Since(start))
+			status(500)(w, r)
+		})
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if len(times) < 3 || times[1]-times[0] > 500*time.Millisecond {
+			t.Errorf("after it was back, failures at %v: want pauses from 500 ms on", times)
+		}
+		b.say(t, ringOf(t, 3, "x"))
+		o.next(11 * time.Second)
 		before := len(b.questions())
 		time.Sleep(10 * time.Minute)
 		if n := len(b.questions()) - before; n > 22 {
@@ -187,7 +199,7 @@ func TestHealthAtOneEpoch(t *testing.T) {
 			leader, other = b, a
 		}
 		other.say(t, sick)
-		o.quiet(time.Minute)
+		o.quiet(50 * time.Second) // the next long poll ends in some 10 s
 		leader.say(t, sick)
 		if v := o.next(time.Second); v.Members[0].Health != membership.Unhealthy || v.Epoch != 4 {
 			t.Errorf("got %+v", v)
@@ -227,6 +239,36 @@ func TestNewWaits(t *testing.T) {
 		b.say(t, ringOf(t, 3, "x"))
 		if v, err := o.Next(t.Context(), 1); err != nil || v.Epoch != 3 {
 			t.Errorf("after the context of New ended: %+v, %v", v, err)
+		}
+	})
+}
+
+// lingering is a network that needs a while to end a question.
+type lingering struct {
+	network
+	ended atomic.Int64
+}
+
+func (l *lingering) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := l.network.RoundTrip(r)
+	if err != nil {
+		time.Sleep(time.Minute)
+		l.ended.Add(1)
+	}
+	return resp, err
+}
+
+func TestCloseWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := &lingering{network: network{"a": newFakeAgent(t, ringOf(t, 1, "x")), "b": newFakeAgent(t, ringOf(t, 1, "x"))}}
+		o, err := New(t.Context(), Config{Agents: []string{"http://a", "http://b"}, Transport: net})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second) // both polls are under way
+		o.Close()
+		if n := net.ended.Load(); n != 2 {
+			t.Errorf("%d of 2 questions had ended when Close returned", n)
 		}
 	})
 }

@@ -195,29 +195,40 @@ func TestLearnsNothingWrong(t *testing.T) {
 
 // TestBodyWithoutEnd: the observer reads no more than it must take.
 func TestBodyWithoutEnd(t *testing.T) {
-	var sent atomic.Int64
-	bad := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		spaces := []byte(strings.Repeat(" ", 1<<20))
-		for {
-			n, err := w.Write(spaces)
-			if sent.Add(int64(n)); err != nil {
-				return
+	for _, c := range []struct {
+		status int
+		want   string
+		most   int64 // bytes that the server gets rid of: buffers are on the way
+	}{
+		{http.StatusOK, "body: got more than 67108864 bytes", 2 * agentapi.MaxBody},
+		{http.StatusBadGateway, "status: got 502", 16 << 20},
+	} {
+		var sent atomic.Int64
+		bad := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(c.status)
+			spaces := []byte(strings.Repeat(" ", 1<<20))
+			for sent.Load() <= 2*c.most {
+				n, err := w.Write(spaces)
+				if sent.Add(int64(n)); err != nil {
+					return
+				}
 			}
+			<-r.Context().Done()
+		}))
+		told := make(chan error, 100)
+		start(t, Config{Agents: []string{bad.URL, serve(t, newFakeAgent(t, ringOf(t, 1, "x"))).URL}, RetryMin: time.Hour, RetryMax: time.Hour,
+			AnswerTimeout: time.Minute, OnError: func(err error) { told <- err }})
+		select {
+		case err := <-told:
+			if !strings.Contains(err.Error(), c.want) {
+				t.Errorf("told %v, want %s", err, c.want)
+			}
+		case <-time.After(3 * patience):
+			t.Errorf("status %d: nothing was told", c.status)
 		}
-	}))
-	told := make(chan error, 100)
-	start(t, Config{Agents: []string{bad.URL, serve(t, newFakeAgent(t, ringOf(t, 1, "x"))).URL}, RetryMin: time.Hour, RetryMax: time.Hour,
-		AnswerTimeout: time.Minute, OnError: func(err error) { told <- err }})
-	select {
-	case err := <-told:
-		if !strings.Contains(err.Error(), "body: got more than 67108864 bytes") {
-			t.Errorf("told %v", err)
+		if n := sent.Load(); n > c.most {
+			t.Errorf("status %d: %d bytes were taken", c.status, n)
 		}
-	case <-time.After(3 * patience):
-		t.Error("nothing was told")
-	}
-	if n := sent.Load(); n > 2*agentapi.MaxBody {
-		t.Errorf("%d bytes were taken", n)
 	}
 }
 

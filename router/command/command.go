@@ -11,6 +11,7 @@ type Command struct {
 	def    Definition
 	single int                 // position of the only key, if it is at a fixed place; or 0
 	subs   map[string]*Command // by name, in small letters and in capitals
+	freely bool                // see RepliesFreely
 }
 
 // Name returns the name in capitals, with the subcommand: "XINFO STREAM".
@@ -28,6 +29,11 @@ func (c *Command) Route() Route { return c.def.Route }
 
 // Combine returns how the replies of several nodes become one.
 func (c *Command) Combine() Combine { return c.def.Combine }
+
+// RepliesFreely reports a command of which not the server decides how its reply
+// is made, but a script, a function or a module: the reply may be anything that
+// the protocol allows, and more than a client can read.
+func (c *Command) RepliesFreely() bool { return c.freely }
 
 // Refusal returns why this invocation must not be routed; false if it may. It
 // is true for every invocation if the Route is Connection or Refused, and for

@@ -110,27 +110,28 @@ func (t Table) With(definitions ...Definition) (Table, error) {
 		if two {
 			container = containerFor(first, parent)
 		}
-		insert(added, container, d)
+		insert(added, container, d).freely = true
 	}
 	return Table{added}, nil
 }
 
 // insert puts a command into a map, with the container that holds its
-// subcommand, which is nil for others.
-func insert(into map[string]*Command, container *Command, d Definition) {
+// subcommand, which is nil for others, and returns it.
+func insert(into map[string]*Command, container *Command, d Definition) *Command {
 	d.Keys = slices.Clone(d.Keys)
 	first, second, two := strings.Cut(d.Name, " ")
 	d.Name = strings.ToUpper(d.Name)
-	c := &Command{def: d, single: singleKey(d)}
+	c := &Command{def: d, single: singleKey(d), freely: repliesFreely(d.Name)}
 	if !two {
 		put(into, first, c)
-		return
+		return c
 	}
 	if container.subs == nil {
 		container.subs = make(map[string]*Command)
 	}
 	put(container.subs, second, c)
 	put(into, first, container)
+	return c
 }
 
 // containerFor returns a container that may be changed: tables share theirs.
@@ -156,6 +157,16 @@ func singleKey(d Definition) int {
 		return 0 // its arity does not promise that there is one
 	}
 	return d.Keys[0].First
+}
+
+// repliesFreely tells scripts, functions and the commands of modules, whose names
+// have a point, by the name in capitals.
+func repliesFreely(name string) bool {
+	switch name {
+	case "EVAL", "EVAL_RO", "EVALSHA", "EVALSHA_RO", "FCALL", "FCALL_RO":
+		return true
+	}
+	return strings.Contains(name, ".")
 }
 
 // All returns all commands in the order of their names, containers before their

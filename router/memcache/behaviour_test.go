@@ -118,8 +118,8 @@ func TestBehaviour(t *testing.T) {
 			wantValue(t, c, key, "x") // and the connection is as good as before
 		}},
 		{"increment or create", func(t *testing.T, key string) {
-			wantCount(t, 10)(c.IncrementOrCreate(ctx, key, 3, 10, time.Hour))
-			wantCount(t, 13)(c.IncrementOrCreate(ctx, key, 3, 10, time.Minute))
+			wantCount(t, 10)(c.IncrementWithInitial(ctx, key, 3, 10, time.Hour))
+			wantCount(t, 13)(c.IncrementWithInitial(ctx, key, 3, 10, time.Minute))
 			got, err := c.MetaGet(ctx, GetRequest{Key: key, Return: ReturnTTL})
 			if err != nil || got.TTL < 59*time.Minute {
 				t.Errorf("got %+v, %v, want the time to live of the creation", got, err)

@@ -12,7 +12,9 @@ import (
 )
 
 // What we store, clients that speak the classic protocol find as they would
-// find their own, and the other way round: bytes, flags, CAS, conditions.
+// find their own, and the other way round: bytes, flags, CAS, conditions. That the
+// same calls through gomemcache do the same is shown in internal/bench, whose
+// module has it: router_gomemcache_test.go.
 func TestClassicClients(t *testing.T) {
 	c, server := real(t)
 	ctx := background(t)

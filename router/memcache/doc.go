@@ -2,10 +2,12 @@
 //
 // It is the layer between the sharded client of package router, which picks the
 // server for a key, and the socket. [Client.Get], [Client.Set] and their kin
-// read like gomemcache with a context in front; below them [Client.MetaGet],
-// [Client.MetaSet], [Client.MetaDelete] and [Client.MetaArithmetic] give every
-// flag of the protocol as a field, leases and stale items included, and
-// [Client.MetaGetMulti] and its kin the same for many keys in one exchange.
+// read like gomemcache with a context in front. The same calls leave the same bytes
+// and flags on the server: internal/bench has a test that makes them through both.
+// Below them [Client.MetaGet], [Client.MetaSet], [Client.MetaDelete] and
+// [Client.MetaArithmetic] give every flag of the protocol as a field, leases and
+// stale items included, and [Client.MetaGetMulti] and its kin the same for many
+// keys in one exchange. [Client.GetLease] and [Client.Invalidate] are made of them.
 // [Client.Metadump] goes through all that a server holds.
 //
 // # How it works

@@ -48,7 +48,7 @@ func Example() {
 	_, err = client.Get(ctx, "user:8")
 	fmt.Println("miss:", errors.Is(err, memcache.ErrCacheMiss))
 
-	n, err := client.IncrementOrCreate(ctx, "visits", 1, 1, 0)
+	n, err := client.IncrementWithInitial(ctx, "visits", 1, 1, 0)
 	fmt.Println("count:", n, err)
 	// Output:
 	// set: <nil>

@@ -191,12 +191,17 @@ func (c *Client) Decrement(ctx context.Context, key string, delta uint64) (uint6
 	return c.count(ctx, ArithmeticRequest{Key: key, Delta: delta, Decrement: true})
 }
 
-// IncrementOrCreate is Increment, and on a miss creates the item with the
+// IncrementWithInitial is Increment, and on a miss creates the item with the
 // number initial, which it returns, and the time to live ttl. An item that is
 // there keeps its time to live. ErrNotStored: another client created it between
 // the two.
-func (c *Client) IncrementOrCreate(ctx context.Context, key string, delta, initial uint64, ttl time.Duration) (uint64, error) {
+func (c *Client) IncrementWithInitial(ctx context.Context, key string, delta, initial uint64, ttl time.Duration) (uint64, error) {
 	return c.count(ctx, ArithmeticRequest{Key: key, Delta: delta, Initial: initial, Create: ExpireIn(ttl)})
+}
+
+// DecrementWithInitial is Decrement, and on a miss what IncrementWithInitial is.
+func (c *Client) DecrementWithInitial(ctx context.Context, key string, delta, initial uint64, ttl time.Duration) (uint64, error) {
+	return c.count(ctx, ArithmeticRequest{Key: key, Delta: delta, Decrement: true, Initial: initial, Create: ExpireIn(ttl)})
 }
 
 func (c *Client) count(ctx context.Context, r ArithmeticRequest) (uint64, error) {

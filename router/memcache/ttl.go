@@ -21,6 +21,15 @@ type Expiry struct {
 // ExpireIn is the Expiry that ends ttl from now, rounded as Item.TTL is.
 func ExpireIn(ttl time.Duration) Expiry { return Expiry{set: true, ttl: ttl} }
 
+// Within returns the Expiry that ends after limit at the latest; for ever is cut
+// too. The zero value stays what it is.
+func (x Expiry) Within(limit time.Duration) Expiry {
+	if x.set && (x.ttl == 0 || x.ttl > limit) {
+		x.ttl = limit
+	}
+	return x
+}
+
 // appendTTL writes a time to live as the server wants it, by the rules that
 // Item.TTL documents.
 func appendTTL(dst []byte, ttl time.Duration, now func() time.Time) []byte {

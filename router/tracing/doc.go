@@ -1,5 +1,5 @@
-// Package tracing makes OpenTelemetry spans of the requests of a router.Redis. A
-// router.Memcached has no tracer.
+// Package tracing makes OpenTelemetry spans of the requests of a router.Redis
+// or router.Memcached.
 //
 //	client, err := router.NewRedis(ctx, router.Config{
 //		Source: source,
@@ -14,9 +14,10 @@
 //
 // The span is named after the command and has the attributes
 //
-//	db.system.name            redis
-//	db.operation.name         the command: GET; PIPELINE, MULTI, WATCH
-//	db.operation.batch.size   commands in the request, if there are several
+//	db.system.name            redis or memcached
+//	db.operation.name         the command: GET; PIPELINE, MULTI, WATCH; get, incr, mg
+//	db.operation.batch.size   commands in the request, or keys of a memcached one,
+//	                          if there are several
 //	server.address            of the node
 //	ringway.node              ID of the node
 //	ringway.zone              its zone, if it has one
@@ -25,7 +26,8 @@
 // the first four as in the semantic conventions for database spans
 // (https://opentelemetry.io/docs/specs/semconv/database/redis/). Keys, values and
 // credentials are in none of them. An error sets the status, redis.Nil does
-// not: it is an answer. The text of an error can quote what a server said.
+// not: it is an answer, as with memcached a miss and a condition that did not hold
+// are. The text of an error can quote what a server said.
 //
 // Only the API of OpenTelemetry is imported: without an SDK in the program
 // nothing is recorded.

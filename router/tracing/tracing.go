@@ -33,7 +33,7 @@ func New(cfg Config) Tracer {
 // returns ends.
 func (t Tracer) Start(ctx context.Context, q router.Request) (context.Context, func(error)) {
 	attributes := []attribute.KeyValue{
-		attribute.String("db.system.name", "redis"),
+		attribute.String("db.system.name", string(q.Kind)),
 		attribute.String("db.operation.name", q.Command),
 		attribute.String("server.address", q.Address),
 		attribute.String("ringway.node", q.Node),

@@ -174,3 +174,22 @@ func TestOrderOfWhatIsKnown(t *testing.T) {
 		t.Errorf("got %+v", message)
 	}
 }
+
+// TestWhatWasReadStays: what a ledger has given out does not change with it.
+func TestWhatWasReadStays(t *testing.T) {
+	l := New()
+	l.MergeRecord(record("a", membership.Joining, 1))
+	l.MergeEviction(Eviction{ID: "a", Stamp: 1, By: "z"})
+	records, evictions := l.Records(), l.Evictions()
+	l.MergeRecord(record("a", membership.Left, 2))
+	l.MergeEviction(Eviction{ID: "a", Stamp: 2, By: "z"})
+	if records[0].Stamp != 1 || evictions[0].Stamp != 1 {
+		t.Errorf("was read before: %v, %v", records, evictions)
+	}
+	if l.Records()[0].Stamp != 2 || l.Evictions()[0].Stamp != 2 {
+		t.Errorf("is read after: %v, %v", l.Records(), l.Evictions())
+	}
+	if l.Forget(1); len(l.Records())+len(l.Evictions()) != 0 {
+		t.Errorf("is read once forgotten: %v, %v", l.Records(), l.Evictions())
+	}
+}

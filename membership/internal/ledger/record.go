@@ -37,8 +37,9 @@ type Record struct {
 	// Transition numbers the transition that State or Step belongs to.
 	Transition uint64
 
-	// Swept and Done are the last transitions for which the node has removed what
-	// it does not own, and has handed over what it owned.
+	// Swept is the last transition for which the node has removed what it does not
+	// own. Done names the last one in which it has handed over what it owned, and
+	// the next ring of that time: it is a hash, to be compared for equality.
 	Swept, Done uint64
 
 	// Purged is the stamp of the newest eviction of this node that it knew when

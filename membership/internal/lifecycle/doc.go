@@ -4,5 +4,5 @@
 //
 //	JOINING ──▶ ANNOUNCED ──▶ IMPORTING ──▶ ACTIVE ──▶ LEAVING ──▶ EXPORTING ──▶ LEFT
 //	   ▲            │             │            │
-//	   └────────────┴─────────────┴────────────┘  unhealthy while it joins, or evicted
+//	   └────────────┴─────────────┴────────────┘  unhealthy or overtaken while it joins, or evicted
 package lifecycle

@@ -186,15 +186,15 @@ func TestBootstrap(t *testing.T) {
 }
 
 func TestOneTransitionAtATime(t *testing.T) {
-	ready := func(s *stage) { s.live(10 * second) } // but for a last count
+	almost := func(s *stage) { s.live(10 * second) } // ready, but for a last count
 	for _, r := range []rule{
 		{"a node that is ready within BatchWindow takes part", func(s *stage) {
-			ready(s)
+			almost(s)
 			s.says("c", takesPart(membership.Announced, 50))
 			s.check(s.announce() == 50 && s.said.Swept == 50, "%+v", s.said)
 		}},
 		{"so it does in one that a node leaves in, or changes its weight", func(s *stage) {
-			ready(s)
+			almost(s)
 			s.says("b", func(r *ledger.Record) { r.Step, r.NextWeight, r.Transition = membership.Announced, 2, 50 })
 			s.check(s.announce() == 50, "%+v", s.said)
 		}},
@@ -215,7 +215,7 @@ func TestOneTransitionAtATime(t *testing.T) {
 			s.check(s.said.Transition == epoch+1, "%+v after epoch %d", s.said, epoch)
 		}},
 		{"it waits while keys move, however young", func(s *stage) {
-			ready(s)
+			almost(s)
 			s.says("c", takesPart(membership.Importing, 50))
 			s.live(time.Hour)
 			s.want(membership.Joining)
@@ -246,10 +246,7 @@ func TestOneTransitionAtATime(t *testing.T) {
 		}},
 		{"where nobody owns keys, one that died half-way keeps out nobody", func(s *stage) {
 			s.alone()
-			s.says("c", func(r *ledger.Record) {
-				takesPart(membership.Importing, 50)(r)
-				r.Swept = 50
-			})
+			s.says("c", ready(membership.Importing, 50))
 			s.check(s.announce() == 50, "%+v", s.said)
 			s.liveTo(membership.Active, time.Minute)
 		}},

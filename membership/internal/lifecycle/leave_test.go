@@ -38,10 +38,11 @@ func TestLeaving(t *testing.T) {
 			s.wantTask(HandOver, number)
 			s.pass(20 * second)
 			s.want(membership.Exporting)
+			next := s.next()
 			s.work()
 			s.step()
 			s.want(membership.Left)
-			s.check(s.said.Done == number && s.said.State == membership.Left, "%+v", s.said)
+			s.check(s.said.Done == next && s.said.State == membership.Left, "%+v", s.said)
 		}},
 		{"Dwell", func(s *stage) {
 			s.says("b", swept(s.leaving()))
@@ -85,7 +86,7 @@ func TestLeaving(t *testing.T) {
 			s.wantWaits("the transition under way to end")
 			s.says("c", takesPart(membership.Importing, 50))
 			s.live(2 * second)
-			s.check(s.said.Done == 50, "%+v", s.said)
+			s.check(s.said.Done == s.next(), "%+v", s.said)
 			s.says("c", takesPart(membership.Active, 50))
 			s.live(1 * second)
 			s.want(membership.Leaving)
@@ -122,10 +123,10 @@ func TestLeaving(t *testing.T) {
 			s.want(membership.Left)
 		}},
 		{"one that imports becomes ACTIVE first: keys may be on their way", func(s *stage) {
-			number := s.imports()
+			s.imports()
 			s.in.Leave = true
 			s.live(10 * second)
-			s.says("b", done(number))
+			s.handsOver("b")
 			s.live(1 * second)
 			s.want(membership.Active)
 			s.live(1 * second)
@@ -206,7 +207,7 @@ func TestLeaving(t *testing.T) {
 			s.check(s.said.Swept == number-1, "%+v", s.said)
 			s.says("c", takesPart(membership.Importing, number-1))
 			s.live(2 * second)
-			s.check(s.said.Done == number-1 && s.said.State == membership.Leaving, "%+v", s.said)
+			s.check(s.said.Done == s.next() && s.said.State == membership.Leaving, "%+v", s.said)
 		}},
 		{"a change of weight ends first", func(s *stage) {
 			s.activate()
@@ -217,7 +218,7 @@ func TestLeaving(t *testing.T) {
 			s.want(membership.Active)
 			s.says("b", swept(s.said.Transition))
 			s.live(10 * second)
-			s.says("b", done(s.said.Transition))
+			s.handsOver("b")
 			s.liveTo(membership.Leaving, 5*second)
 			s.check(s.said.Weight == 2 && s.said.Step == "", "%+v", s.said)
 		}},

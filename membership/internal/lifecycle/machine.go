@@ -32,6 +32,7 @@ type Machine struct {
 	openedAt  time.Time // when it was seen first
 	batchAt   time.Time // when it changed last who takes part in it
 	batchSeen uint64    // the epoch of that change
+	handing   uint64    // the next ring that a hand-over was asked for; 0: none was
 	sweepDue  uint64    // the epoch of a change of the ring after which to sweep; 0: none
 	leaveFrom time.Time // when leaving was asked for
 }
@@ -39,6 +40,7 @@ type Machine struct {
 // batch is a transition, who takes part in it, and who owns keys meanwhile.
 type batch struct {
 	number uint64
+	next   uint64 // names the transition and its next ring, see nameOf; 0: there is none
 	phase  membership.Phase
 	party  map[string]uint64  // IDs and generations, such as "cache-a": 3
 	owners map[string]float64 // IDs and weights, such as "cache-b": 1
@@ -109,9 +111,12 @@ func (m *Machine) Swept(number uint64) {
 	m.change(func() { m.rec.Swept = number })
 }
 
-// HandedOver tells that nothing is left to move in a transition.
+// HandedOver tells that nothing is left to move in a transition. It does not
+// count if the next ring has changed since it was asked for.
 func (m *Machine) HandedOver(transition uint64) {
-	m.change(func() { m.rec.Done = transition })
+	if m.handing != 0 && m.seen.number == transition {
+		m.change(func() { m.rec.Done = m.handing })
+	}
 }
 
 // change changes the record outside of Step: the next one announces it.
@@ -229,6 +234,9 @@ func (m *Machine) underWay() batch {
 	}
 	b := batch{party: make(map[string]uint64), owners: make(map[string]float64)}
 	b.number, b.phase = view.Transition(m.cfg.Kind)
+	if b.number != 0 {
+		b.next = nameOf(b.number, view.Next(m.cfg.Kind))
+	}
 	for _, r := range fleet {
 		if moving(r) && r.Transition == b.number {
 			b.party[r.ID] = r.Generation

@@ -1,8 +1,13 @@
 package lifecycle
 
 import (
+	"encoding/binary"
+	"hash/fnv"
+	"math"
+
 	"github.com/ringway/ringway/membership"
 	"github.com/ringway/ringway/membership/internal/ledger"
+	"github.com/ringway/ringway/ring"
 )
 
 func (m *Machine) announced() {
@@ -86,7 +91,7 @@ func (m *Machine) leaving() {
 func (m *Machine) exporting() {
 	m.rec.Unhealthy = m.noteHealth()
 	switch {
-	case m.rec.Done == m.rec.Transition || m.leaveTime() <= 0 || m.lastOwner():
+	case m.leaveTime() <= 0 || m.lastOwner() || !m.overtaken() && m.rec.Done == m.seen.next:
 		m.enter(membership.Left)
 	case m.overtaken():
 		m.enter(membership.Leaving)
@@ -96,16 +101,22 @@ func (m *Machine) exporting() {
 	}
 }
 
-// leftOut reports whether keys have moved in the transition of a node that is
-// still announced: to whoever moved them its announcement came too late. Going on
-// it would get none of its keys, since they count as handed over.
+// leftOut reports whether the transition of a node that is still announced has
+// ended for others who took part in it: its announcement came too late to them,
+// and what was swept for the transition was swept before that. Where nobody owned
+// keys before, none has moved.
 func (m *Machine) leftOut() bool {
+	var ended, owned bool
 	for _, r := range m.fleet() {
-		if r.Done == m.rec.Transition {
-			return true
+		switch {
+		case r.ID == m.rec.ID || moving(r) || r.State == membership.Joining:
+		case r.Transition == m.rec.Transition:
+			ended = true
+		case ownsKeys(r):
+			owned = true
 		}
 	}
-	return false
+	return ended && owned
 }
 
 // overtaken reports whether another transition goes before that of a node whose
@@ -171,10 +182,24 @@ func (m *Machine) receives(r ledger.Record) bool {
 	return false
 }
 
+// nameOf names a transition and its next ring in one number, which is not 0. Who
+// goes into that ring may change while keys move: by an eviction, or by one whose
+// announcement came late. What was handed over before does not count then.
+func nameOf(transition uint64, next []ring.Node) uint64 {
+	h := fnv.New64a()
+	b := binary.BigEndian.AppendUint64(nil, transition)
+	for _, n := range ring.SortedByID(next) {
+		b = append(binary.AppendUvarint(b, uint64(len(n.ID))), n.ID...)
+		b = binary.BigEndian.AppendUint64(b, math.Float64bits(n.Weight))
+	}
+	h.Write(b)
+	return max(h.Sum64(), 1)
+}
+
 // allHandedOver reports whether no node that owns keys has any left to move.
 func (m *Machine) allHandedOver() bool {
 	for _, r := range m.fleet() {
-		if ownsKeys(r) && r.Done != m.rec.Transition {
+		if ownsKeys(r) && r.Done != m.seen.next {
 			m.wait("keys to be brought over")
 			return false
 		}
@@ -196,6 +221,8 @@ func (m *Machine) lastOwner() bool {
 // before it, hand over in it, and sweep once more after it, since an eviction
 // gives nobody time to sweep first.
 func (m *Machine) work() {
+	asked := m.handing
+	m.handing = 0
 	if !m.in.Healthy {
 		return
 	}
@@ -210,7 +237,11 @@ func (m *Machine) work() {
 			m.out.Task, m.out.For = Sweep, number
 		}
 	case membership.PhaseImporting:
-		if m.rec.Done != number {
+		if asked != 0 && asked != m.seen.next {
+			return // the mover is to give up once, and then to begin anew with the ring as it is now
+		}
+		if m.rec.Done != m.seen.next {
+			m.handing = m.seen.next
 			m.out.Task, m.out.For = HandOver, number
 		}
 	}

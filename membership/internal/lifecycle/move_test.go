@@ -7,6 +7,7 @@ import (
 
 	"github.com/ringway/ringway/membership"
 	"github.com/ringway/ringway/membership/internal/ledger"
+	"github.com/ringway/ringway/ring"
 )
 
 // TestKeysMayMove holds what comes between ANNOUNCED and IMPORTING: all who must
@@ -26,10 +27,7 @@ func TestKeysMayMove(t *testing.T) {
 			number := s.announce()
 			s.says("b", swept(number))
 			s.live(8 * second)
-			s.says("c", func(r *ledger.Record) {
-				takesPart(membership.Announced, number)(r)
-				r.Swept = number
-			})
+			s.says("c", ready(membership.Announced, number))
 			s.live(12 * second)
 			s.want(membership.Announced)
 			s.live(1 * second)
@@ -50,8 +48,8 @@ func TestKeysMayMove(t *testing.T) {
 			number := s.announce()
 			s.says("b", swept(number))
 			again := func(r *ledger.Record) {
-				takesPart(membership.Announced, number)(r)
-				r.Swept, r.Generation = number, r.Generation+1
+				ready(membership.Announced, number)(r)
+				r.Generation++
 			}
 			s.says("c", again)
 			s.live(8 * second)
@@ -64,10 +62,7 @@ func TestKeysMayMove(t *testing.T) {
 		{"one that goes on first does not make the others wait anew", func(s *stage) {
 			number := s.announce()
 			s.says("b", swept(number))
-			s.says("c", func(r *ledger.Record) {
-				takesPart(membership.Announced, number)(r)
-				r.Swept = number
-			})
+			s.says("c", ready(membership.Announced, number))
 			s.live(12 * second)
 			s.says("c", takesPart(membership.Importing, number))
 			s.live(1 * second)
@@ -88,10 +83,7 @@ func TestKeysMayMove(t *testing.T) {
 		{"and all others who take part", func(s *stage) {
 			number := s.announce()
 			s.says("b", swept(number))
-			s.says("c", func(r *ledger.Record) {
-				takesPart(membership.Announced, number)(r)
-				r.Swept = number
-			})
+			s.says("c", ready(membership.Announced, number))
 			s.in.RoutersSeen = s.in.Ledger.Epoch() - 1
 			s.live(20 * second)
 			s.want(membership.Announced)
@@ -185,17 +177,18 @@ func TestAllHandedOver(t *testing.T) {
 	for _, c := range []struct {
 		says  string
 		other func(r *ledger.Record, transition uint64)
+		done  bool
 		waits bool
 	}{
-		{"ACTIVE", func(r *ledger.Record, n uint64) { r.State = membership.Active }, true},
-		{"ACTIVE, done with another transition", func(r *ledger.Record, n uint64) { r.State, r.Done = membership.Active, n+1 }, true},
-		{"ACTIVE and done", func(r *ledger.Record, n uint64) { r.State, r.Done = membership.Active, n }, false},
-		{"EXPORTING in the same transition", func(r *ledger.Record, n uint64) { takesPart(membership.Exporting, n)(r) }, true},
-		{"LEAVING in another one", func(r *ledger.Record, n uint64) { takesPart(membership.Leaving, n+1)(r) }, true},
-		{"IMPORTING too", func(r *ledger.Record, n uint64) { takesPart(membership.Importing, n)(r) }, false},
-		{"JOINING", func(r *ledger.Record, n uint64) {}, false},
-		{"LEFT", func(r *ledger.Record, n uint64) { r.State = membership.Left }, false},
-		{"of another kind", func(r *ledger.Record, n uint64) { r.State, r.Kind = membership.Active, membership.Memcached }, false},
+		{"ACTIVE", func(r *ledger.Record, n uint64) { r.State = membership.Active }, false, true},
+		{"ACTIVE, done with something else", func(r *ledger.Record, n uint64) { r.State, r.Done = membership.Active, n }, false, true},
+		{"ACTIVE and done", func(r *ledger.Record, n uint64) { r.State = membership.Active }, true, false},
+		{"EXPORTING in the same transition", func(r *ledger.Record, n uint64) { takesPart(membership.Exporting, n)(r) }, false, true},
+		{"LEAVING in another one", func(r *ledger.Record, n uint64) { takesPart(membership.Leaving, n+1)(r) }, false, true},
+		{"IMPORTING too", func(r *ledger.Record, n uint64) { takesPart(membership.Importing, n)(r) }, false, false},
+		{"JOINING", func(r *ledger.Record, n uint64) {}, false, false},
+		{"LEFT", func(r *ledger.Record, n uint64) { r.State = membership.Left }, false, false},
+		{"of another kind", func(r *ledger.Record, n uint64) { r.State, r.Kind = membership.Active, membership.Memcached }, false, false},
 	} {
 		rule{c.says, func(s *stage) {
 			number := s.imports()
@@ -203,20 +196,116 @@ func TestAllHandedOver(t *testing.T) {
 			s.want(membership.Importing)
 			s.wantWaits("keys to be brought over")
 			s.says("c", func(r *ledger.Record) { c.other(r, number) })
-			s.says("b", done(number))
+			if s.handsOver("b"); c.done {
+				s.handsOver("c")
+			}
 			s.live(time.Minute)
-			want := membership.Active
-			if c.waits {
-				want = membership.Importing
-			}
-			s.want(want)
-			if c.waits { // until it is evicted
-				s.evict("c")
-				s.step()
+			if !c.waits {
 				s.want(membership.Active)
+				s.check(s.said.Stamp > number && s.said.Step == "" && s.said.Weight == 1, "%+v", s.said)
+				return
 			}
-			s.check(c.waits || s.said.Stamp > number && s.said.Step == "" && s.said.Weight == 1, "%+v", s.said)
+			s.want(membership.Importing)
+			s.evict("c") // which is then waited for no more
+			s.handsOver("b")
+			s.step()
+			s.want(membership.Active)
 		}}.test(t)
+	}
+}
+
+// TestNextRingChanges while keys move: what was handed over before that does not
+// count any more.
+func TestNextRingChanges(t *testing.T) {
+	for _, r := range []rule{
+		{"a newcomer waits for owners to hand over once more", func(s *stage) {
+			number := s.imports()
+			s.handsOver("b")
+			s.says("c", takesPart(membership.Importing, number)) // before n has heard that b is done
+			s.live(time.Minute)
+			s.want(membership.Importing)
+			s.handsOver("b")
+			s.live(1 * second)
+			s.want(membership.Active)
+		}},
+		{"who leaves hands over once more", func(s *stage) {
+			number := s.leaving()
+			s.says("b", swept(number))
+			s.live(12 * second)
+			s.pass(1 * second)
+			s.wantTask(HandOver, number)
+			s.other("c", membership.Active)
+			s.work() // the answer is to what was asked before
+			s.step()
+			s.want(membership.Exporting)
+			s.check(s.said.Done != 0 && s.said.Done != s.next(), "%+v", s.said)
+			s.live(3 * second)
+			s.want(membership.Left)
+		}},
+		{"the mover is told to give up, and asked anew", func(s *stage) {
+			s.activate()
+			s.says("c", takesPart(membership.Importing, 50))
+			s.pass(2 * second)
+			s.wantTask(HandOver, 50)
+			s.evict("b")
+			s.pass(1 * second)
+			s.wantTask(Nothing, 0)
+			s.m.HandedOver(50)
+			s.pass(1 * second)
+			s.check(s.said.Done == 0, "what was given up counts: %+v", s.said)
+			s.wantTask(HandOver, 50)
+			s.work()
+			s.step()
+			s.check(s.said.Done == s.next(), "%+v", s.said)
+			s.says("d", takesPart(membership.Importing, 50))
+			s.pass(1 * second)
+			s.wantTask(HandOver, 50)
+		}},
+		{"an answer that comes after the end of the transition counts for nothing", func(s *stage) {
+			s.activate()
+			before := s.said.Done
+			s.says("c", takesPart(membership.Importing, 50))
+			s.pass(1 * second)
+			s.wantTask(HandOver, 50)
+			s.says("c", takesPart(membership.Active, 50))
+			s.pass(1 * second)
+			s.m.HandedOver(50)
+			s.pass(1 * second)
+			s.check(s.said.Done == before, "%+v", s.said)
+		}},
+		{"one that has ended its part changes nothing", func(s *stage) {
+			s.activate()
+			s.says("c", takesPart(membership.Importing, 50))
+			s.says("d", takesPart(membership.Exporting, 50))
+			s.live(2 * second)
+			s.check(s.said.Done == s.next(), "%+v", s.said)
+			s.says("c", takesPart(membership.Active, 50))
+			s.m.HandedOver(50) // once more, by a mover that was slow to give up
+			s.pass(1 * second)
+			s.wantTask(Nothing, 0)
+			s.check(s.said.Done == s.next(), "%+v", s.said)
+		}},
+	} {
+		r.test(t)
+	}
+}
+
+// TestNameOf: members compare these names, so they are a promise as bytes on the
+// wire are.
+func TestNameOf(t *testing.T) {
+	nodes := []ring.Node{{ID: "a", Weight: 1}, {ID: "b", Weight: 2}}
+	const want = 0xca736ed7577b47be
+	if got := nameOf(7, nodes); got != want {
+		t.Errorf("got %#x, want %#x", got, uint64(want))
+	}
+	if got := nameOf(7, []ring.Node{nodes[1], nodes[0]}); got != want {
+		t.Errorf("the order matters: %#x", got)
+	}
+	for i, other := range []uint64{nameOf(8, nodes), nameOf(7, nodes[:1]), nameOf(7, nil), nameOf(7, []ring.Node{{ID: "a", Weight: 1}, {ID: "b", Weight: 1}}),
+		nameOf(7, []ring.Node{{ID: "a", Weight: 1}, {ID: "c", Weight: 2}})} {
+		if other == want || other == 0 {
+			t.Errorf("case %d: %#x", i, other)
+		}
 	}
 }
 
@@ -226,7 +315,7 @@ func TestTooLate(t *testing.T) {
 		{"keys have moved without the newcomer: it begins a transition of its own", func(s *stage) {
 			number := s.announce()
 			s.says("c", takesPart(membership.Active, number))
-			s.says("b", func(r *ledger.Record) { r.Swept, r.Done = number, number })
+			s.says("b", swept(number))
 			s.live(1 * second)
 			s.want(membership.Announced)
 			next := s.said.Transition
@@ -240,17 +329,24 @@ func TestTooLate(t *testing.T) {
 			s.want(membership.Importing)
 			s.live(time.Minute)
 			s.want(membership.Importing)
-			s.says("b", done(next))
-			s.says("c", done(next))
+			s.handsOver("b")
+			s.handsOver("c")
 			s.live(1 * second)
 			s.want(membership.Active)
 		}},
-		{"the one that leaves too", func(s *stage) {
+		{"where nobody owned keys before, none has moved: it goes on", func(s *stage) {
+			number := s.alone().announce()
+			s.says("c", ready(membership.Active, number))
+			s.liveTo(membership.Importing, 15*second)
+			s.check(s.said.Transition == number, "%+v", s.said)
+		}},
+		{"the one that leaves begins a transition of its own too", func(s *stage) {
 			s.activate()
 			s.in.Leave = true
 			s.liveTo(membership.Leaving, 2*second)
 			number := s.said.Transition
-			s.says("b", func(r *ledger.Record) { r.Swept, r.Done = number, number })
+			s.says("b", swept(number))
+			s.says("c", takesPart(membership.Active, number))
 			s.live(1 * second)
 			s.want(membership.Leaving)
 			s.check(s.said.Transition > number, "%+v", s.said)
@@ -260,7 +356,8 @@ func TestTooLate(t *testing.T) {
 			s.in.Weight = 2
 			s.live(1 * second)
 			number := s.said.Transition
-			s.says("b", func(r *ledger.Record) { r.Swept, r.Done = number, number })
+			s.says("b", swept(number))
+			s.says("c", takesPart(membership.Active, number))
 			s.live(1 * second)
 			s.check(s.said.Transition > number && s.said.Step == membership.Announced && s.said.NextWeight == 2, "%+v", s.said)
 		}},
@@ -317,22 +414,19 @@ func TestTooLate(t *testing.T) {
 func TestBatch(t *testing.T) {
 	rule{"two together", func(s *stage) {
 		number := s.announce()
-		s.says("c", func(r *ledger.Record) {
-			takesPart(membership.Announced, number)(r)
-			r.Swept = number
-		})
+		s.says("c", ready(membership.Announced, number))
 		s.says("b", swept(number))
 		took := s.liveTo(membership.Importing, time.Minute)
 		s.check(took <= 14*second, "IMPORTING after %v", took)
 		s.says("c", takesPart(membership.Importing, number))
-		s.says("b", done(number))
+		s.handsOver("b")
 		s.live(1 * second)
 		s.want(membership.Active)
 		s.step()
 		s.wantTask(HandOver, number) // c is not there yet, and n may hold something of it
 		s.work()
 		s.step()
-		s.check(s.said.Done == number, "%+v", s.said)
+		s.check(s.said.Done == s.next(), "%+v", s.said)
 		s.says("c", takesPart(membership.Active, number))
 		s.live(2 * second)
 		s.check(fmt.Sprint(s.asked[len(s.asked)-2:]) == "[hand over sweep]", "asked for %v", s.asked)

@@ -133,10 +133,7 @@ func TestRestartWithPurge(t *testing.T) {
 			s.activate()
 			stamp := s.evict("n")
 			s.announce()
-			s.says("b", swept(s.said.Transition))
-			s.liveTo(membership.Importing, time.Minute)
-			s.says("b", done(s.said.Transition))
-			s.liveTo(membership.Active, time.Minute)
+			s.goOn()
 			s.purges = 0
 			s.restart()
 			s.live(time.Minute)

@@ -5,7 +5,6 @@ import (
 	"reflect"
 	"slices"
 	"time"
-	"unsafe"
 
 	"github.com/ringway/ringway/membership"
 	"github.com/ringway/ringway/membership/internal/ledger"
@@ -18,7 +17,9 @@ func (n *node) check(rec ledger.Record) {
 		w.fail("%s: epoch goes back from %d to %d", n.id, n.epoch, n.ledger.Epoch())
 	}
 	n.epoch = n.ledger.Epoch()
-	n.server.open = ownsKeys(rec) || rec.State == membership.Importing
+	if n.server.open = 0; ownsKeys(rec) || rec.State == membership.Importing {
+		n.server.open = n.machine.seen.number
+	}
 	now := version{n.ledger.Records(), n.ledger.Evictions(), n.out.Task}
 	if now.same(n.checked) && !n.server.brought {
 		return
@@ -59,8 +60,14 @@ type version struct {
 // same compares the slices by where they are: a ledger makes new ones when it
 // changes.
 func (v version) same(as version) bool {
-	return v.task == as.task && unsafe.SliceData(v.records) == unsafe.SliceData(as.records) &&
-		unsafe.SliceData(v.evictions) == unsafe.SliceData(as.evictions)
+	return v.task == as.task && first(v.records) == first(as.records) && first(v.evictions) == first(as.evictions)
+}
+
+func first[T any](s []T) *T {
+	if len(s) == 0 {
+		return nil
+	}
+	return &s[0]
 }
 
 // checkPurged: a node that was evicted is back only if it was emptied since.
@@ -136,7 +143,33 @@ func (n *node) checkAnnounced(before, rec ledger.Record) {
 	if begins(rec) && !begins(before) && before.State != membership.Joining {
 		n.checkSwept(rec)
 	}
+	if before.State == membership.Importing && rec.State == membership.Active {
+		n.checkBrought()
+	}
 	n.said = rec
+}
+
+// checkBrought: when a newcomer becomes ACTIVE nobody else holds what belongs to
+// it once the transition has ended.
+func (n *node) checkBrought() {
+	view := n.ledger.View()
+	next := view.Next(membership.Redis)
+	for _, m := range view.Current(membership.Redis) {
+		other := n.w.nodes[m.ID[0]-'a']
+		for k := range other.server.keys {
+			if !other.ledger.Evicted(n.id) && ownerOf(k, next) == n.id {
+				n.w.fail("%s is ACTIVE, and %s still has key %d", n.id, m.ID, k)
+			}
+		}
+	}
+}
+
+// viewWith is what the node will see once its record is in the ledger.
+func (n *node) viewWith(rec ledger.Record) membership.View {
+	l := ledger.New()
+	l.Merge(n.ledger.Message(""))
+	l.MergeRecord(rec)
+	return l.View()
 }
 
 func later(a, b ledger.Record) bool {
@@ -150,10 +183,7 @@ func begins(r ledger.Record) bool {
 
 // checkSwept: before keys move, each node of the next ring has swept or is new.
 func (n *node) checkSwept(rec ledger.Record) {
-	l := ledger.New()
-	l.Merge(n.ledger.Message(""))
-	l.MergeRecord(rec)
-	view := l.View()
+	view := n.viewWith(rec)
 	number, _ := view.Transition(membership.Redis)
 	if number != rec.Transition {
 		n.w.fail("%s begins to move keys in %d, while %d is under way", n.id, rec.Transition, number)

@@ -80,10 +80,27 @@ func (n *node) crash(why string) {
 func (n *node) restartLater() {
 	n.starts = true
 	n.w.after(n.w.between(time.Second, 80*time.Second), func() {
-		if !n.running {
+		switch {
+		case n.running:
+		case n.leftUnheard():
+			n.restartLater()
+		default:
 			n.start()
 		}
 	})
+}
+
+// leftUnheard reports whether some know that the node is LEFT, and some do not. It
+// must not be started then: one who tells its agent of an older state would have
+// it go on with that.
+func (n *node) leftUnheard() bool {
+	var left, not bool
+	for _, l := range n.w.ledgers() {
+		if r, known := l.Record(n.id); known && !l.Evicted(n.id) {
+			left, not = left || r.State == membership.Left, not || r.State != membership.Left
+		}
+	}
+	return left && not
 }
 
 func (n *node) tellLeave() {

@@ -11,7 +11,7 @@ type server struct {
 	n     *node
 	up    bool
 	until time.Time
-	open  bool // as its agent says it takes keys: a mover of an older view is refused
+	open  uint64 // the transition in which its agent takes keys: a mover with another view is refused
 	keys  map[int]held
 	swept map[uint64]bool // transitions for which it really was
 
@@ -57,10 +57,11 @@ func (s *server) returns() {
 	s.n.w.tell("%s: server answers", s.n.id)
 }
 
-// write is a client's write, at times, of a key that the node owns.
+// write is a client's write, at times, of a key that the node owns and will own.
 func (s *server) write() {
-	key := s.n.w.rng.IntN(keys)
-	if s.up && ownsKeys(s.n.machine.Record()) && ownerOf(key, s.n.ledger.View().Current(membership.Redis)) == s.n.id {
+	key, view := s.n.w.rng.IntN(keys), s.n.ledger.View()
+	if s.up && ownsKeys(s.n.machine.Record()) && ownerOf(key, view.Current(membership.Redis)) == s.n.id &&
+		ownerOf(key, view.Next(membership.Redis)) == s.n.id {
 		s.keys[key] = held{}
 	}
 }
@@ -91,7 +92,7 @@ func (s *server) handOver(transition uint64) bool {
 			continue
 		}
 		other := s.n.w.nodes[to[0]-'a']
-		if !other.server.up || s.n.w.group[other.index] != s.n.w.group[s.n.index] || !other.server.open {
+		if !other.server.up || s.n.w.group[other.index] != s.n.w.group[s.n.index] || other.server.open != transition {
 			return false
 		}
 		if _, has := other.server.keys[k]; !has {

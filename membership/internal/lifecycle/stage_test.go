@@ -76,17 +76,32 @@ func (s *stage) says(id string, change func(*ledger.Record)) {
 	}
 }
 
-// in a transition of that number
+// takesPart is a change to a state in the transition of that number.
 func takesPart(state membership.State, transition uint64) func(*ledger.Record) {
 	return func(r *ledger.Record) { r.State, r.Transition = state, transition }
+}
+
+// ready is takesPart of one that holds nothing old.
+func ready(state membership.State, transition uint64) func(*ledger.Record) {
+	return func(r *ledger.Record) { r.State, r.Transition, r.Swept = state, transition, transition }
 }
 
 func swept(transition uint64) func(*ledger.Record) {
 	return func(r *ledger.Record) { r.Swept = transition }
 }
 
-func done(transition uint64) func(*ledger.Record) {
-	return func(r *ledger.Record) { r.Done = transition }
+// next names the transition under way and its next ring, as the ledger has them.
+func (s *stage) next() uint64 {
+	view := s.in.Ledger.View()
+	number, _ := view.Transition(membership.Redis)
+	return nameOf(number, view.Next(membership.Redis))
+}
+
+// handsOver has another node announce that it has handed over.
+func (s *stage) handsOver(id string) {
+	s.t.Helper()
+	done := s.next()
+	s.says(id, func(r *ledger.Record) { r.Done = done })
 }
 
 // evict evicts a node and returns the stamp.
@@ -235,12 +250,21 @@ func (s *stage) imports() uint64 {
 	return number
 }
 
+// goOn brings the node from ANNOUNCED to ACTIVE, with b's help.
+func (s *stage) goOn() {
+	s.t.Helper()
+	s.says("b", swept(s.said.Transition))
+	s.liveTo(membership.Importing, time.Minute)
+	s.handsOver("b")
+	s.liveTo(membership.Active, time.Minute)
+}
+
 // activate brings the node to ACTIVE, with b's help, and through the sweep that
 // follows.
 func (s *stage) activate() {
 	s.t.Helper()
-	s.says("b", done(s.imports()))
-	s.liveTo(membership.Active, time.Minute)
+	s.announce()
+	s.goOn()
 	s.live(5 * second)
 	s.wantTask(Nothing, 0)
 	s.asked = nil

@@ -8,7 +8,10 @@ import (
 	"testing"
 
 	"github.com/ringway/ringway/ring"
+	"go.uber.org/goleak"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestPicksTheOwner(t *testing.T) {
 	s, err := New(ring.Config{}, Server{ID: "b", Address: "10.0.0.2:11211", Weight: 2}, Server{ID: "a", Address: "unix:///run/a.sock"})

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ringway/ringway/cmd/ringway/internal/agents"
+	"github.com/ringway/ringway/internal/agentapi"
+	"github.com/ringway/ringway/internal/cli"
+	"github.com/ringway/ringway/membership"
+)
+
+type membersFlags struct {
+	clientFlags
+	watch, assertAgree bool
+}
+
+func newMembers() *cobra.Command {
+	var f membersFlags
+	cmd := &cobra.Command{
+		Use:   "members",
+		Short: "Show who is in the fleet",
+		Long: `Members lists nodes and routers as one agent sees them: what each is, how it does,
+where it is, the exact part of the keys that it owns, since when its state has been what
+it is, and whether its ring is that of the others. The state is one of JOINING,
+ANNOUNCED, IMPORTING, ACTIVE, LEAVING, EXPORTING and LEFT, or UNHEALTHY where a server
+does not answer its agent, or DEAD where an agent does not answer the fleet.`,
+		Example: `  ringway members
+  ringway members --agent http://10.0.0.1:8946,http://10.0.0.2:8946
+  ringway members --watch
+  ringway members --format json --assert-agree`,
+		Args: cli.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
+	}
+	f.clientFlags.add(cmd)
+	flags := cmd.Flags()
+	flags.BoolVar(&f.watch, "watch", false, "show it again whenever it changes, until Ctrl-C")
+	flags.BoolVar(&f.assertAgree, "assert-agree", false, "exit with 1 if members disagree about the ring")
+	return cmd
+}
+
+func (f *membersFlags) run(cmd *cobra.Command) error {
+	client, err := f.open(cmd)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	if f.watch {
+		return watch(cmd, *f.format, func(ctx context.Context) (look, error) { return f.look(ctx, client) })
+	}
+	now, err := f.look(cmd.Context(), client)
+	if err != nil {
+		return err
+	}
+	return now.finish(cmd, *f.format, f.assertAgree)
+}
+
+func (f *membersFlags) look(ctx context.Context, client *agents.Client) (look, error) {
+	r, m, from, err := client.Both(ctx)
+	if err != nil {
+		return look{}, err
+	}
+	if m.Fingerprint, err = ringsFingerprint(r); err != nil {
+		return look{}, err
+	}
+	return look{report: membersReport(m, from), disagree: m.Disagree}, nil
+}
+
+// now is the clock that ages are told by; tests have their own.
+var now = time.Now
+
+// membersReport shows an answer of the agent at that URL.
+func membersReport(m agentapi.Members, from string) cli.Report {
+	records := make([]cli.Record, len(m.Members))
+	for i, s := range m.Members {
+		records[i] = memberRecord(s)
+	}
+	return cli.Report{
+		JSON: func() cli.Record {
+			return cli.Record{
+				{Name: "schema", Value: agentapi.MembersSchema},
+				{Name: "epoch", Value: m.Epoch},
+				{Name: "fingerprint", Value: m.Fingerprint},
+				{Name: "agree", Value: m.Agree},
+				{Name: "disagree", Value: m.Disagree},
+				{Name: "agent", Value: from},
+				{Name: "members", Value: records},
+			}
+		},
+		CSV:   func() []cli.Record { return records },
+		Table: func(b *bytes.Buffer, s cli.Style) { membersTable(b, s, m, now()) },
+	}
+}
+
+// memberRecord has under state what there is to know at a glance, as protocol
+// and table have it: the health where that is bad. lifecycle is what that hides.
+func memberRecord(s agentapi.MemberStatus) cli.Record {
+	since := any(nil)
+	if !s.Since.IsZero() {
+		since = s.Since.UTC().Format(time.RFC3339)
+	}
+	return cli.Record{
+		{Name: "id", Value: s.ID}, {Name: "kind", Value: string(s.Kind)}, {Name: "address", Value: s.Address},
+		{Name: "state", Value: statusOf(s)}, {Name: "weight", Value: s.Weight}, {Name: "zone", Value: s.Zone},
+		{Name: "generation", Value: s.Generation}, {Name: "share", Value: s.Share}, {Name: "fingerprint", Value: s.Fingerprint},
+		{Name: "lifecycle", Value: string(s.State)}, {Name: "health", Value: string(s.Health)},
+		{Name: "next_weight", Value: s.NextWeight}, {Name: "step", Value: string(s.Step)},
+		{Name: "since", Value: since}, {Name: "http", Value: s.HTTP},
+	}
+}
+
+func statusOf(s agentapi.MemberStatus) string {
+	return membership.Member{State: s.State, Health: s.Health}.Status()
+}
+
+func membersTable(b *bytes.Buffer, s cli.Style, m agentapi.Members, at time.Time) {
+	fmt.Fprintf(b, "epoch %d · %s · %s · fingerprint %s\n", m.Epoch, counted(len(m.Members), "member"), verdict(s, m.Disagree), short(m.Fingerprint))
+	if text := disagreement(m.Disagree); text != "" {
+		cli.WriteText(b, text+".", "")
+	}
+	if len(m.Members) == 0 {
+		return
+	}
+	b.WriteByte('\n')
+	columns := []column{
+		name("id", 8), words("kind"), words("status"), name("address", 12), {cli.Column{Title: "weight"}, 8}, name("zone", 4),
+		number("share"), number("generation"), number("since"), words("agrees"),
+	}
+	members := slices.SortedStableFunc(slices.Values(m.Members), func(a, b agentapi.MemberStatus) int {
+		return cmp.Compare(kindOrder(a.Kind), kindOrder(b.Kind))
+	})
+	var rows [][]string
+	longGone := 0
+	for _, member := range members {
+		if member.State == membership.Left && at.Sub(member.Since) > forgetLeft {
+			longGone++
+			continue
+		}
+		rows = append(rows, memberRow(member, slices.Contains(m.Disagree, member.ID), at))
+	}
+	writeTable(b, s, columns, rows)
+	if longGone > 0 {
+		fmt.Fprintf(b, "\n%s left more than an hour ago: --format json lists them.\n", counted(longGone, "member"))
+	}
+}
+
+// forgetLeft is how long a node that left is in the table. The fleet remembers it
+// for weeks.
+const forgetLeft = time.Hour
+
+func memberRow(m agentapi.MemberStatus, disagrees bool, at time.Time) []string {
+	agrees := "yes"
+	switch {
+	case disagrees:
+		agrees = "NO"
+	case m.Fingerprint == "":
+		agrees = missing
+	}
+	weight, share, generation := weightText(m.Weight), percent(m.Share), generationText(m.Generation)
+	if m.Step != "" {
+		weight += "→" + weightText(m.NextWeight)
+	}
+	if m.Kind == membership.Router {
+		weight, share, generation = missing, missing, missing
+	}
+	return []string{
+		shown(m.ID), string(m.Kind), statusOf(m), shown(m.Address), weight, shown(m.Zone),
+		share, generation, age(m.Since, at), agrees,
+	}
+}
+
+// generationText shows the end of a generation, which is mostly a time: enough to
+// see that it is another one.
+func generationText(n uint64) string {
+	const shown = 6 // digits
+	text := strconv.FormatUint(n, 10)
+	if len(text) > shown+1 {
+		return "…" + text[len(text)-shown:]
+	}
+	return text
+}

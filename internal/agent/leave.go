@@ -1,0 +1,104 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/ringway/ringway/membership"
+	"github.com/ringway/ringway/membership/gossip"
+)
+
+// wait returns when there is a reason to end.
+func (a *Agent) wait(ctx context.Context, serving <-chan error) error {
+	select {
+	case err := <-serving:
+		return err
+	case <-ctx.Done():
+		return ErrCut
+	case <-a.gossip.Done():
+		return a.refused(ctx, a.gossip.Err())
+	case <-a.leaving:
+		return a.depart(ctx)
+	}
+}
+
+// refused takes a member that must not join out of the gossip. One whose name
+// belongs to somebody else says nothing: it would speak of the other.
+func (a *Agent) refused(ctx context.Context, err error) error {
+	if taken := (*gossip.NameTakenError)(nil); err != nil && !errors.As(err, &taken) {
+		a.sayGoodbye(ctx)
+	}
+	return err
+}
+
+// sayGoodbye leaves as long as that takes no time: nothing depends on it.
+func (a *Agent) sayGoodbye(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, goodbye)
+	defer cancel()
+	if err := a.gossip.Leave(ctx); err != nil {
+		a.log.Debug("left without a word", "error", err)
+	}
+}
+
+const (
+	goodbye = 3 * time.Second
+
+	// leaveSlack is what leaving may take beside handing over: to be announced,
+	// and to tell everybody.
+	leaveSlack = 15 * time.Second
+)
+
+// depart leaves the fleet.
+func (a *Agent) depart(ctx context.Context) error {
+	state := a.gossip.Status().Node.State
+	if state == membership.Joining {
+		a.sayGoodbye(ctx) // it owns nothing, and may not even be in contact
+		return nil
+	}
+	// The node gives up after LeaveTimeout by itself. If it did not, a service
+	// manager would kill the process without a word.
+	bounded := ctx
+	if limit := a.cfg.Gossip.Timing.LeaveTimeout; limit > 0 {
+		var cancel context.CancelFunc
+		bounded, cancel = context.WithTimeout(ctx, limit+leaveSlack)
+		defer cancel()
+	}
+	owes := a.cfg.HandOver != nil && state != membership.Announced && !a.alone()
+	switch err := a.gossip.Leave(bounded); {
+	case ctx.Err() != nil:
+		return ErrCut
+	case err != nil:
+		return err
+	case owes && !a.exported.Load():
+		return ErrUnfinished
+	}
+	return nil
+}
+
+// Leave makes Run hand the node's keys over and return. It may be called again.
+func (a *Agent) Leave() { a.leave.Do(func() { close(a.leaving) }) }
+
+// handOver notes whether the one by which the node leaves came to its end.
+func (a *Agent) handOver(ctx context.Context, view membership.View, transition uint64) error {
+	err := a.cfg.HandOver(ctx, view, transition)
+	if self, _ := view.Member(a.cfg.Gossip.Name); err == nil && (self.State == membership.Leaving || self.State == membership.Exporting) {
+		a.exported.Store(true)
+	}
+	return err
+}
+
+// alone reports whether no other node of the kind owns keys, so that there is
+// nobody to hand over to.
+func (a *Agent) alone() bool {
+	p, _ := a.board.read()
+	if p == nil {
+		return true
+	}
+	for _, n := range p.view.Current(a.data.data.Kind()) {
+		if n.ID != a.cfg.Gossip.Name {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,62 @@
+// Package transit has the steps by which one key goes from the server that owns
+// it to the server that will, while clients use both: what routers and the mover
+// have in common. It decides nothing: which step comes when is said by package
+// router for the operations of clients, and by package rebalance for the rest.
+//
+// O is the current owner of a key, N the next.
+//
+// # Tombstones
+//
+// A tombstone at N says that the key was deleted, and keeps copies from bringing
+// it back: whoever has read O before the delete and is slow to write. It lasts
+// for [TombstoneLife], and is placed together with the delete, in one step. An
+// ordinary write may follow it at once. There are two kinds.
+//
+//   - [Closed] lets no copy in. It is for what is decided at N, with O still to
+//     follow: a delete, whose second half is the delete at O. What stands at O
+//     then is of yesterday, whenever it is read.
+//   - [Open] lets in a copy that has begun after it. It is for what was decided
+//     at O before: a write, or a delete, by a client that still works with the
+//     current ring. What is read at O from then on is that write, or newer, and
+//     may go over. A copy names the tombstone that it saw before it read O; if
+//     another one is there when it arrives, something happened in between.
+//
+// Without open tombstones a counter that was incremented at O, in the last
+// seconds before keys begin to move, would begin anew at N: its value could not
+// follow it. Each tombstone takes the place of the one before it. That an open one
+// may follow a closed one does not weaken it: what a client wrote to O after that
+// has replaced what was of yesterday there.
+//
+// Redis: a tombstone is a key beside the key, named [MarkerPrefix] and the key,
+// with the kind as its value. It belongs to the server that holds it and to no
+// ring: whoever walks over the keys of a server passes over what [IsMarker]
+// reports, and neither moves nor sweeps it.
+//
+// Memcached: a tombstone is the key itself, with an empty value and one of two
+// reserved client flags, so that an add fails on it. Every reader treats it as
+// absent: see [TombstoneOf].
+//
+// # Copies
+//
+// A copy takes value, type and time left. It arrives only if N has neither the
+// key nor a tombstone that forbids it, and replaces nothing, ever. It is thrown
+// away if the read at O was begun more than [CopyLimit] ago: a delete whose
+// tombstone has expired since cannot be undone, for TombstoneLife is longer by
+// far. With Redis N enforces that: it gave out its own time before O was read,
+// and compares when the copy arrives; a packet that was held up, or a server that
+// was stopped, makes no difference, nor do differences between clocks. (A clock
+// of N that is set back in between makes the copy late; one that is slowed down
+// by a factor of four, which no time service does, would fool it.)
+//
+// Memcached has no way to compare times. There the sender looks at its own clock
+// before it writes, and gives up at the limit; what it has handed to the network
+// by then may still arrive. It does no harm unless the network holds it back for
+// longer than a tombstone lives.
+//
+// # What is needed of the servers
+//
+// Redis 7.0 or later (PEXPIRETIME), with DUMP, RESTORE, TIME, UNLINK, SET, GET,
+// EXISTS, and scripts (EVALSHA, EVAL). Users whose access is limited to patterns
+// of keys need that of the markers too. RESTORE takes what a server of the same
+// version or an older one has dumped. Memcached 1.6 with the meta commands.
+package transit

@@ -1,0 +1,205 @@
+package transit
+
+import (
+	"context"
+	"time"
+
+	"github.com/ringway/ringway/router/memcache"
+)
+
+// Client flags of tombstones on memcached servers, with an empty value. They are
+// reserved: an application must not store empty values with them.
+const (
+	FlagsClosed uint32 = 0x52696e43 // "RinC"
+	FlagsOpen   uint32 = 0x52696e4f // "RinO"
+)
+
+// TombstoneOf reports whether an item of these flags and this size of its value
+// is a tombstone, and of which kind.
+func TombstoneOf(flags uint32, size int) (kind Kind, is bool) {
+	switch {
+	case size != 0:
+	case flags == FlagsClosed:
+		return Closed, true
+	case flags == FlagsOpen:
+		return Open, true
+	}
+	return 0, false
+}
+
+// Memcached is one memcached server, through a client of the caller's.
+type Memcached struct{ Client *memcache.Client }
+
+// MemcachedLook is what N says of a key before O is read.
+type MemcachedLook struct {
+	At        time.Time // by the clock of this machine, before N was asked
+	Present   bool      // there is an item that is no tombstone
+	Tombstone bool
+	Kind      Kind   // of the tombstone
+	CAS       uint64 // of the item or the tombstone
+}
+
+// LookRequest returns the request of a look, for batches.
+func LookRequest(key string) memcache.GetRequest {
+	return memcache.GetRequest{Key: key, NoBump: true,
+		Return: memcache.ReturnFlags | memcache.ReturnCAS | memcache.ReturnSize}
+}
+
+// LookOf reads the reply to a LookRequest that was sent at some time, or to
+// another one whose reply has flags, CAS, and value or size.
+func LookOf(at time.Time, r *memcache.Response) MemcachedLook {
+	l := MemcachedLook{At: at}
+	if r.Found() {
+		l.CAS = r.CAS
+		l.Kind, l.Tombstone = TombstoneOf(r.ClientFlags, max(r.Size, len(r.Value)))
+		l.Present = !l.Tombstone
+	}
+	return l
+}
+
+// Look looks at a key of N. It comes before Take at O.
+func (m Memcached) Look(ctx context.Context, key string) (MemcachedLook, error) {
+	at := time.Now()
+	resp, err := m.Client.MetaGet(ctx, LookRequest(key))
+	if err != nil {
+		return MemcachedLook{}, err
+	}
+	return LookOf(at, &resp), nil
+}
+
+// MemcachedValue is an item as it stands at O.
+type MemcachedValue struct {
+	Item  memcache.Item // with TTL, the time that was left when it was read; 0: for ever
+	At    time.Time     // when that was, at the latest
+	State Outcome       // 0: it is here; Gone
+}
+
+// TakeRequest returns the request that reads an item of O, for batches.
+func TakeRequest(key string) memcache.GetRequest {
+	return memcache.GetRequest{Key: key, NoBump: true,
+		Return: memcache.ReturnValue | memcache.ReturnFlags | memcache.ReturnCAS | memcache.ReturnTTL}
+}
+
+// ValueOf reads the reply to a TakeRequest. A tombstone counts as gone, and so
+// does an item that is marked as stale: its copy would be fresh.
+func ValueOf(key string, r *memcache.Response) MemcachedValue {
+	v := MemcachedValue{At: time.Now(), State: Gone}
+	if _, buried := TombstoneOf(r.ClientFlags, len(r.Value)); !r.Found() || buried || r.Stale {
+		return v
+	}
+	v.State = 0
+	v.Item = memcache.Item{Key: key, Value: r.Value, Flags: r.ClientFlags, CAS: r.CAS, TTL: r.TTL}
+	return v
+}
+
+// Take reads an item of O.
+func (m Memcached) Take(ctx context.Context, key string) (MemcachedValue, error) {
+	resp, err := m.Client.MetaGet(ctx, TakeRequest(key))
+	if err != nil {
+		return MemcachedValue{}, err
+	}
+	return ValueOf(key, &resp), nil
+}
+
+// StoreRequest returns the request that writes at N what was taken at O, and what
+// is to become of it; only with Copied is it to be sent. Its reply is for Stored.
+func StoreRequest(look MemcachedLook, v MemcachedValue) (memcache.SetRequest, Outcome) {
+	left := v.Item.TTL
+	if left > 0 {
+		if left -= time.Since(v.At).Truncate(time.Second); left <= 0 {
+			return memcache.SetRequest{}, Gone
+		}
+	}
+	r := memcache.SetRequest{Key: v.Item.Key, Value: v.Item.Value, ClientFlags: v.Item.Flags, TTL: left,
+		Mode: memcache.ModeAdd, Return: memcache.ReturnCAS}
+	switch {
+	case v.State != 0:
+		return r, v.State
+	case look.Present:
+		return r, Present
+	case look.Tombstone && look.Kind == Closed:
+		return r, Blocked
+	case look.Tombstone: // takes its place if it is still this one
+		r.Mode, r.CompareCAS = memcache.ModeSet, look.CAS
+	}
+	if time.Since(look.At) > CopyLimit {
+		return r, Late
+	}
+	return r, Copied
+}
+
+// Stored reads the reply to a StoreRequest.
+func Stored(s memcache.Status) Outcome {
+	switch s {
+	case memcache.StatusOK:
+		return Copied
+	case memcache.StatusNotStored: // an item or a tombstone has come
+		return Present
+	}
+	return Blocked // the tombstone is another one, or has gone
+}
+
+// Store writes at N what Take read at O. look is of the same key, from before
+// that. It returns the CAS that the item has at N, if it was copied. It gives up
+// at CopyLimit with the context's error.
+func (m Memcached) Store(ctx context.Context, look MemcachedLook, v MemcachedValue) (Outcome, uint64, error) {
+	r, outcome := StoreRequest(look, v)
+	if outcome != Copied {
+		return outcome, 0, nil
+	}
+	ctx, cancel := context.WithDeadline(ctx, look.At.Add(CopyLimit))
+	defer cancel()
+	resp, err := m.Client.MetaSet(ctx, r)
+	if err != nil {
+		return 0, 0, err
+	}
+	return Stored(resp.Status), resp.CAS, nil
+}
+
+// Remove removes at O what is still as Take read it. The server does not count a
+// new time to live as a change.
+func (m Memcached) Remove(ctx context.Context, v MemcachedValue) (Outcome, error) {
+	if v.State != 0 {
+		return v.State, nil
+	}
+	resp, err := m.Client.MetaDelete(ctx, memcache.DeleteRequest{Key: v.Item.Key, CompareCAS: v.Item.CAS})
+	if err != nil {
+		return 0, err
+	}
+	switch resp.Status {
+	case memcache.StatusOK:
+		return Removed, nil
+	case memcache.StatusNotFound:
+		return Gone, nil
+	}
+	return Changed, nil
+}
+
+// Copy brings an item from O to N. What it returns of it is for Remove.
+func (m Memcached) Copy(ctx context.Context, to Memcached, key string) (MemcachedValue, Outcome, error) {
+	look, err := to.Look(ctx, key)
+	if err != nil {
+		return MemcachedValue{}, 0, err
+	}
+	v, err := m.Take(ctx, key)
+	if err != nil {
+		return MemcachedValue{}, 0, err
+	}
+	outcome, _, err := to.Store(ctx, look, v)
+	return v, outcome, err
+}
+
+// Bury puts a tombstone in the place of a key at N, and returns whether an item
+// was there.
+func (m Memcached) Bury(ctx context.Context, kind Kind, key string) (existed bool, err error) {
+	look, err := m.Look(ctx, key)
+	if err != nil {
+		return false, err
+	}
+	flags := FlagsClosed
+	if kind == Open {
+		flags = FlagsOpen
+	}
+	_, err = m.Client.MetaSet(ctx, memcache.SetRequest{Key: key, ClientFlags: flags, TTL: TombstoneLife})
+	return look.Present, err
+}

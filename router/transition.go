@@ -1,0 +1,96 @@
+package router
+
+import (
+	"time"
+
+	"github.com/ringway/ringway/membership"
+	"github.com/ringway/ringway/ring"
+)
+
+// transition is what a snapshot knows beside its ring while keys are on the move,
+// or have been until a moment ago. It never changes.
+type transition[P peer] struct {
+	number uint64
+	phase  membership.Phase // Stable: it has ended
+
+	// The next ring and its clients; nil once the transition has ended. Nodes
+	// that are in both rings have one client.
+	placement ring.Placement
+	nodes     []P            // in the order of placement.Nodes
+	index     map[string]int // of each node's ID in nodes
+}
+
+// underWay reports whether keys have two owners.
+func (t *transition[P]) underWay() bool { return t != nil && t.placement != nil }
+
+// transitionOf returns the transition of the next snapshot: the one that its view
+// tells of, or the end of the old one's.
+func (f *fleet[P]) transitionOf(old, next *snapshot[P]) (*transition[P], error) {
+	number, phase := next.view.Transition(f.kind)
+	nodes := next.view.Next(f.kind)
+	if phase == membership.Stable || len(nodes) == 0 { // nobody is left to move keys to
+		return f.afterTransition(old), nil
+	}
+	placement, err := next.placement.Update(keepOrder(next.placement.Nodes(), nodes))
+	if err == nil && f.check != nil {
+		err = f.check(placement)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &transition[P]{number: number, phase: phase, placement: placement}, nil
+}
+
+// afterTransition returns what is left of a transition when none is under way: a
+// note that there was one, for as long as what it leaves behind matters.
+func (f *fleet[P]) afterTransition(old *snapshot[P]) *transition[P] {
+	switch {
+	case old == nil && f.suspicious, old != nil && old.moving.underWay():
+		return &transition[P]{phase: membership.Stable}
+	case old != nil:
+		return old.moving
+	}
+	return nil
+}
+
+// calmLater takes the note of a transition that has just ended out of the
+// snapshot when it no longer matters. From then on requests know nothing of it.
+func (f *fleet[P]) calmLater(old, next *snapshot[P]) {
+	ended := next.moving
+	if ended == nil || ended.underWay() || f.ctx == nil || old != nil && old.moving == ended {
+		return
+	}
+	f.drains.Go(func() {
+		timer := time.NewTimer(f.aftermath)
+		defer timer.Stop()
+		select {
+		case <-f.ctx.Done():
+		case <-timer.C:
+			f.calm(ended)
+		}
+	})
+}
+
+func (f *fleet[P]) calm(ended *transition[P]) {
+	f.change.Lock()
+	defer f.change.Unlock()
+	if s := f.current.Load(); s.moving == ended {
+		calm := *s
+		calm.moving, calm.superseded = nil, make(chan struct{})
+		f.replace(&calm)
+	}
+}
+
+// all returns the clients of both rings, each once.
+func (s *snapshot[P]) all() []P {
+	if !s.moving.underWay() {
+		return s.nodes
+	}
+	all := s.nodes[:len(s.nodes):len(s.nodes)]
+	for _, p := range s.moving.nodes {
+		if _, both := s.index[p.member().ID]; !both {
+			all = append(all, p)
+		}
+	}
+	return all
+}

@@ -1,0 +1,285 @@
+package router
+
+import (
+	"context"
+	"errors"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/ringway/ringway/internal/transit"
+	"github.com/ringway/ringway/router/command"
+)
+
+// followUp is one invalidation that a command has to be followed by.
+type followUp struct {
+	node *redisNode
+	debt debt
+}
+
+// followUps returns what has to follow the command. The nodes are those of one
+// ring that are not in the other: what is in both has run the command.
+func (m *move) followUps() []followUp {
+	var all []followUp
+	add := func(nodes []*redisNode, d debt) {
+		for _, n := range nodes {
+			d.node = n.about.Load().ID
+			all = append(all, followUp{n, d})
+		}
+	}
+	for _, k := range m.keys {
+		switch k.rule.then {
+		case buryNext:
+			add(without(k.next, k.now), debt{key: k.name, bury: true, kind: transit.Open})
+		case removeCurrent:
+			add(without(k.now, k.next), debt{key: k.name})
+		}
+	}
+	return all
+}
+
+// reserve makes room for all follow-ups, in case their nodes cannot be reached.
+// Nothing has been sent if there is none. release must follow.
+func (m *move) reserve(all []followUp) error {
+	for i, f := range all {
+		if !m.spool.reserve(f.debt.node, f.debt.key) {
+			m.release(all[:i])
+			return f.node.fail(ErrBacklog)
+		}
+	}
+	return nil
+}
+
+func (m *move) release(all []followUp) {
+	for _, f := range all {
+		if f.debt.node != "" { // it was not turned into a debt
+			m.spool.release(f.debt.node, f.debt.key)
+		}
+	}
+}
+
+// follow does what has to follow, at the same time, whatever has become of the
+// caller meanwhile: the first half is done. What cannot be done is owed. It
+// returns how many of the keys were there, and the first error.
+func (m *move) follow(ctx context.Context, all []followUp) (existed int64, err error) {
+	ctx = context.WithoutCancel(ctx)
+	was, errs := make([]bool, len(all)), make([]error, len(all))
+	together(len(all), func(i int) { was[i], errs[i] = m.place(ctx, all[i].node, all[i].debt) })
+	for i := range all {
+		if was[i] {
+			existed++
+		}
+		if errs[i] == nil {
+			continue
+		}
+		m.spool.owe(all[i].debt)
+		all[i].debt.node = "" // the debt has the room now
+		if err == nil {
+			err = errs[i]
+		}
+	}
+	return existed, err
+}
+
+// place does what a debt says on a node that was entered, and returns whether the
+// key was there.
+func (r *Redis) place(ctx context.Context, n *redisNode, d debt) (existed bool, err error) {
+	name := "UNLINK"
+	if d.bury {
+		name = "TOMBSTONE"
+	}
+	err = r.ask(ctx, n, name, func(ctx context.Context, client *redis.Client) (err error) {
+		if d.bury {
+			existed, err = transit.Redis{Client: client}.Bury(ctx, d.kind, d.key)
+			return err
+		}
+		count, err := client.Unlink(ctx, d.key).Result()
+		existed = count > 0
+		return err
+	})
+	return existed, err
+}
+
+// payDebt is how the spool pays: see place.
+func (r *Redis) payDebt(ctx context.Context, d debt) error {
+	s := r.fleet.current.Load()
+	if s.moving == nil {
+		return errForgiven
+	}
+	for _, n := range s.all() {
+		if n.about.Load().ID != d.node {
+			continue
+		}
+		if n.enter() == 0 {
+			return n.fail(ErrClosed) // it has just been replaced
+		}
+		defer n.leave()
+		_, err := r.place(ctx, n, d)
+		return err
+	}
+	return errForgiven
+}
+
+// write runs any command but those of read and delete: its keys are brought over
+// where that is due, it runs on the nodes of one ring, and those of the other are
+// told.
+func (m *move) write(ctx context.Context, cmd redis.Cmder) error {
+	home, err := m.home()
+	if err != nil {
+		return err
+	}
+	if m.writes() && m.cfg.Replication.Factor > 1 {
+		if err := replicable(m.c, cmd.Args()); err != nil {
+			return err
+		}
+		if err := m.enough(m.c, len(home)); err != nil {
+			return err
+		}
+	}
+	all := m.followUps()
+	if err := m.reserve(all); err != nil {
+		return err
+	}
+	defer m.release(all)
+	if err := m.prepare(ctx, home); err != nil {
+		return err
+	}
+	if err = m.runOn(ctx, home, cmd); err != nil && err != redis.Nil {
+		return err // what has become of it is not known: nobody is told of it
+	}
+	existed, _ := m.follow(ctx, all)
+	if m.isDel() && existed > 0 && len(m.keys) == 1 {
+		setResult(cmd, int64(1))
+	}
+	return err
+}
+
+// writes reports whether the command changes any of its keys.
+func (m *move) writes() bool {
+	for _, k := range m.keys {
+		if k.access != command.Read && k.access != command.NoAccess {
+			return true
+		}
+	}
+	return false
+}
+
+// prepare makes the nodes ready to run the command: they owe nothing on its keys,
+// and have them if they may.
+func (m *move) prepare(ctx context.Context, home []*redisNode) error {
+	for _, k := range m.keys {
+		for _, n := range home {
+			if err := m.spool.settle(ctx, n.about.Load().ID, k.name); err != nil {
+				if !m.writes() {
+					return errOwed
+				}
+				var failed *NodeError
+				if !errors.As(err, &failed) {
+					err = n.fail(err)
+				}
+				return err
+			}
+		}
+		if k.rule.bring || k.rule.second && k.rule.onNext {
+			if err := m.bring(ctx, k); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// runOn runs the command on the nodes. A read needs one of them.
+func (m *move) runOn(ctx context.Context, nodes []*redisNode, cmd redis.Cmder) error {
+	cmd.SetErr(nil)
+	switch {
+	case len(nodes) == 1:
+		return m.guarded(ctx, nodes[0], cmd)
+	case !m.writes():
+		names := make([]string, len(m.keys))
+		for i, k := range m.keys {
+			names[i] = k.name
+		}
+		return m.readCopy(ctx, m.c, cmd, names, append([]*redisNode(nil), nodes...))
+	}
+	cmds := twins(ctx, cmd, len(nodes))
+	together(len(nodes), func(i int) { cmds[i].SetErr(m.guarded(ctx, nodes[i], cmds[i])) })
+	names := make([]string, len(m.keys))
+	for i, k := range m.keys {
+		names[i] = k.name
+	}
+	return m.settle(m.c, cmds, names, nodes)
+}
+
+// guarded runs the command on one node, in one step with the guards of those of
+// its keys that this node acquires. A command that waits cannot be part of a
+// transaction: its guards are set before, and once more after it.
+func (m *move) guarded(ctx context.Context, n *redisNode, cmd redis.Cmder) error {
+	guards := m.guards(ctx, n)
+	if len(guards) == 0 {
+		return m.exec(ctx, n, m.c, cmd, n.inFlight.Load())
+	}
+	if _, blocks := m.c.Blocking(cmd.Args()); !blocks {
+		_ = m.fly(ctx, n, n.client.TxPipeline(), m.c.Name(), append(guards, cmd)) // the command has its error
+		if err := cmd.Err(); !aborted(err) {
+			return err
+		}
+		return firstError(append(guards, cmd))
+	}
+	if err := m.fly(ctx, n, n.client.Pipeline(), "TOMBSTONE", guards); err != nil {
+		return err
+	}
+	err := m.exec(ctx, n, m.c, cmd, n.inFlight.Load())
+	if err == nil {
+		_ = m.fly(context.WithoutCancel(ctx), n, n.client.Pipeline(), "TOMBSTONE", m.guards(ctx, n))
+	}
+	return err
+}
+
+// guards returns the guards of the keys that a node acquires.
+func (m *move) guards(ctx context.Context, n *redisNode) []redis.Cmder {
+	var guards []redis.Cmder
+	for _, k := range m.keys {
+		if k.rule.guard && len(without([]*redisNode{n}, k.now)) > 0 {
+			guards = append(guards, transit.NewGuard(ctx, k.name))
+		}
+	}
+	return guards
+}
+
+// firstError returns the first error that is a reason and no consequence.
+func firstError(cmds []redis.Cmder) (err error) {
+	for _, cmd := range cmds {
+		if err = cmd.Err(); err != nil && !aborted(err) {
+			return err
+		}
+	}
+	return err
+}
+
+// delete puts a tombstone on the next owner, and then deletes the key on the
+// current one. It has not succeeded before both are done: a reader who finds the
+// tombstone asks the current owner.
+func (m *move) delete(ctx context.Context, cmd redis.Cmder, k movedKey) error {
+	all := m.followUps()
+	if err := m.reserve(all); err != nil {
+		return err
+	}
+	defer m.release(all)
+	cmd.SetErr(nil)
+	var existed bool
+	for _, n := range k.next {
+		was, err := m.place(ctx, n, debt{node: n.about.Load().ID, key: k.name, bury: true, kind: transit.Closed})
+		if err != nil {
+			return err
+		}
+		existed = existed || was
+	}
+	count, err := m.follow(ctx, all)
+	if err != nil {
+		return err // it is owed, so that it will be done
+	}
+	if existed || count > 0 {
+		count = 1
+	}
+	setResult(cmd, count)
+	return nil
+}
