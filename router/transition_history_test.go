@@ -77,14 +77,14 @@ func (h *history) transition(first, second, last membership.State) {
 	mover := make(chan struct{})
 	h.mixed(func() {
 		h.see(0, second)
-		go func() {
-			defer close(mover)
-			for !h.pass() && h.t.Context().Err() == nil {
-			}
-		}()
 		h.during(1500)
 		h.see(1, second)
 	})
+	go func() { // once every router knows
+		defer close(mover)
+		for !h.pass() && h.t.Context().Err() == nil {
+		}
+	}()
 	h.during(1500)
 	<-mover
 	h.under.Lock()

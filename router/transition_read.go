@@ -51,16 +51,16 @@ func (m *move) readCurrentFirst(ctx context.Context, cmd redis.Cmder, k movedKey
 	if err != nil || there.look.Present {
 		return result(cmd, err)
 	}
-	missed := cmd.Err()
 	ahead, err := m.readAt(ctx, cmd, k, k.next)
-	switch {
-	case err == nil && ahead.node != nil:
+	if err == nil && ahead.look.Present {
 		return cmd.Err()
-	case there.node == nil:
+	}
+	if there.node == nil {
 		return errOwed
 	}
-	cmd.SetErr(missed)
-	return missed
+	// It may have been written here between the two, and buried there.
+	_, err = m.readAt(ctx, cmd, k, k.now)
+	return result(cmd, err)
 }
 
 // result returns the outcome of a command that has run.

@@ -19,10 +19,12 @@ type stage struct {
 	t       *testing.T
 	servers []*servertest.Server
 	clients []*redis.Client // of the servers, without a router
+
+	newcomer int // its number
 }
 
 func newStage(t *testing.T) *stage {
-	s := &stage{t: t}
+	s := &stage{t: t, newcomer: 2}
 	for range 3 {
 		server := servertest.Redis(t)
 		s.servers, s.clients = append(s.servers, server), append(s.clients, direct(t, server))
@@ -30,8 +32,8 @@ func newStage(t *testing.T) *stage {
 	return s
 }
 
-// newcomer's state in each phase of the transition.
-var newcomer = map[membership.Phase]membership.State{
+// What the newcomer is in each phase of the transition.
+var stateIn = map[membership.Phase]membership.State{
 	membership.Stable: membership.Joining, membership.PhaseAnnounced: membership.Announced, membership.PhaseImporting: membership.Importing,
 }
 
@@ -39,10 +41,10 @@ const done membership.Phase = 99 // the transition has ended
 
 func (s *stage) members(phase membership.Phase) []membership.Member {
 	members := membersOf(s.servers)
-	members[2].Transition = 7
-	members[2].State = newcomer[phase]
+	one := &members[s.newcomer]
+	one.Transition, one.State = 7, stateIn[phase]
 	if phase == done {
-		members[2].State, members[2].Transition = membership.Active, 0
+		one.State, one.Transition = membership.Active, 0
 	}
 	return members
 }

@@ -173,3 +173,27 @@ func TestNameTakenForAWhile(t *testing.T) {
 		f.agree(time.Second, "a", "b", "c")
 	})
 }
+
+// TestLeaveBeforeJoining: a node that leaves before it was announced is not known
+// to the fleet, and its server is no more to be purged than any other.
+func TestLeaveBeforeJoining(t *testing.T) {
+	virtually(t, func(t *testing.T, f *fleet) {
+		f.start("a")
+		g := f.node("b")
+		time.Sleep(2 * time.Second)
+		delete(f.members, "b")
+		if err := g.Leave(t.Context()); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(10 * time.Second)
+		s := f.servers["b"]
+		s.set(func() { s.keys["precious"] = true })
+		again := f.node("b")
+		delete(f.members, "b")
+		<-again.Done()
+		var holds *HoldsKeysError
+		if err := again.Err(); !errors.As(err, &holds) || s.held() != 1 {
+			t.Errorf("%v, and the server holds %d keys", err, s.held())
+		}
+	})
+}

@@ -89,8 +89,9 @@ func (l *loop) take(n news) {
 // meta data is passed on too: meta data mostly come first, and the message would
 // reach nobody but those that its writer sent it to.
 func (l *loop) hear(m ledger.Message) {
+	epoch := l.ledger.Epoch()
 	news := l.ledger.Merge(m)
-	if len(news.Records)+len(news.Evictions) == 0 {
+	if len(news.Records)+len(news.Evictions) == 0 && l.ledger.Epoch() == epoch {
 		return
 	}
 	l.changed()

@@ -23,6 +23,7 @@ type node struct {
 	released  bool              // nobody waits for it any more
 
 	record ledger.Record // as the machine said last
+	known  bool          // it concerns the fleet's ledger
 	waits  string
 
 	judgement ledger.Judge
@@ -89,7 +90,7 @@ func (n *node) stepOnce(now time.Time) (again bool) {
 	if out.Record.State != n.record.State || out.Record.Step != n.record.Step {
 		n.log.Info("node changes its state", "from", n.record.State, "to", out.Record.State, "step", out.Record.Step, "epoch", out.Record.Stamp)
 	}
-	n.record, n.waits = out.Record, out.Waits
+	n.record, n.known, n.waits = out.Record, out.Known, out.Waits
 	switch {
 	case out.Known && out.Announce:
 		n.say(out.Record)
