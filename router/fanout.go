@@ -80,6 +80,11 @@ func (r *Redis) emptyFirst(ctx context.Context, c *command.Command, cmd redis.Cm
 	if err := r.onEach(ctx, c, first, nodes); err != nil {
 		return err
 	}
+	return untilCopiesEnd(ctx)
+}
+
+// untilCopiesEnd waits until no copy can arrive that was under way.
+func untilCopiesEnd(ctx context.Context) error {
 	timer := time.NewTimer(transit.CopyLimit)
 	defer timer.Stop()
 	select {

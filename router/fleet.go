@@ -46,7 +46,7 @@ type fleet[P peer] struct {
 
 	failClosed bool          // on disagreement
 	aftermath  time.Duration // how long a transition that has ended still matters
-	suspicious bool          // one may have ended just before the first view
+	tombstones bool          // it leaves them where items are looked for
 
 	change  sync.Mutex // held while a snapshot is made current
 	current atomic.Pointer[snapshot[P]]

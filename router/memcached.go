@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync/atomic"
 
+	"github.com/ringway/ringway/internal/transit"
 	"github.com/ringway/ringway/membership"
 	"github.com/ringway/ringway/router/memcache"
 )
@@ -39,6 +40,8 @@ var (
 type Memcached struct {
 	cfg    Config
 	fleet  *fleet[*memcachedNode]
+	policy movePolicy // of operations on keys that have two owners
+	spool  *spool     // what nodes have to be told and could not
 	closed atomic.Bool
 }
 
@@ -57,13 +60,15 @@ func NewMemcached(ctx context.Context, cfg Config) (*Memcached, error) {
 	if cfg.Replication.Factor > 1 {
 		return nil, errors.New("router: config Replication.Factor: copies are for Redis only, want 0 or 1 with memcached")
 	}
-	m := &Memcached{cfg: cfg}
+	m := &Memcached{cfg: cfg, policy: cacheMode{}}
+	m.spool = newSpool(m.payDebt)
 	m.fleet = &fleet[*memcachedNode]{
 		source: cfg.Source, kind: membership.Memcached, place: cfg.Placement, report: cfg.OnError, failClosed: cfg.FailClosed,
-		check: cfg.check,
-		open:  func(member membership.Member) (*memcachedNode, error) { return newMemcachedNode(member, cfg) },
+		check: cfg.check, aftermath: 2 * transit.TombstoneLife, tombstones: true,
+		open: func(member membership.Member) (*memcachedNode, error) { return newMemcachedNode(member, cfg) },
 	}
 	if err := startFleet(ctx, m.fleet); err != nil {
+		m.spool.close()
 		return nil, err
 	}
 	return m, nil
@@ -76,6 +81,7 @@ func (m *Memcached) Close() error {
 	if m.closed.Swap(true) {
 		return nil
 	}
+	m.spool.close()
 	return m.fleet.close(context.Background())
 }
 
@@ -85,7 +91,9 @@ func (m *Memcached) Close() error {
 func (m *Memcached) Stats() []NodeStats {
 	var all []NodeStats
 	for _, n := range m.fleet.all() {
-		all = append(all, n.snapshot())
+		stats := n.snapshot()
+		stats.Owed = m.spool.size(stats.Node)
+		all = append(all, stats)
 	}
 	return all
 }
@@ -93,8 +101,8 @@ func (m *Memcached) Stats() []NodeStats {
 // Epoch returns the epoch of the ring that operations are routed by.
 func (m *Memcached) Epoch() uint64 { return m.fleet.current.Load().view.Epoch }
 
-// NodeFor returns the ID of the node that owns the key, and "" if the fleet has
-// no nodes. By the time it returns the fleet may have changed.
+// NodeFor returns the ID of the node that owns the key, by the current ring if it
+// is on the move, and "" if the fleet has no nodes. By the time it returns the fleet may have changed.
 func (m *Memcached) NodeFor(key string) string {
 	s := m.fleet.current.Load()
 	if s.placement == nil {

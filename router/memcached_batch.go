@@ -24,6 +24,9 @@ type batch struct {
 	nodes   []*memcachedNode // who was asked last
 
 	asked map[*memcachedNode]bool
+
+	aside []int        // keys on the move: see setAside
+	apart map[int]bool // the same
 }
 
 // run returns once every key has its outcome, with the error of the whole: a
@@ -32,7 +35,11 @@ func (b *batch) run(ctx context.Context, s *snapshot[*memcachedNode], groups []k
 	b.results = make([]memcache.Result, len(b.keys))
 	b.nodes = make([]*memcachedNode, len(b.keys))
 	b.asked = make(map[*memcachedNode]bool)
+	if s.moving != nil {
+		groups = b.setAside(s, groups)
+	}
 	b.exchange(ctx, s, groups, 0)
+	b.runAside(ctx)
 	if ctx.Err() == nil {
 		b.afterFailure(ctx, s)
 	}
@@ -56,6 +63,7 @@ func (b *batch) exchange(ctx context.Context, s *snapshot[*memcachedNode], group
 			b.nodes[place] = n
 			if j < len(results) {
 				b.results[place] = results[j]
+				b.unbury(place)
 				b.results[place].Err = n.blame(ctx, results[j].Err)
 			} else {
 				b.results[place] = memcache.Result{Err: err}
@@ -128,7 +136,7 @@ func (b *batch) moved(s *snapshot[*memcachedNode]) (groups []keyGroup, owners ma
 	owners = make(map[int]*memcachedNode)
 	index := make(map[*memcachedNode]int)
 	for at, key := range b.keys {
-		if !unreachable(b.results[at].Err) {
+		if b.apart[at] || !unreachable(b.results[at].Err) {
 			continue
 		}
 		owner := b.nodes[at]

@@ -12,7 +12,18 @@ func (m *Memcached) DeleteAll(ctx context.Context) error { return m.FlushAll(ctx
 
 // FlushAll removes everything on every node, the items of other programs
 // included. If nodes fail the error is a *MultiError; the others are empty.
+//
+// While keys are on the move everything is removed twice, 2 s apart: a copy that
+// is under way the first time must not come through.
 func (m *Memcached) FlushAll(ctx context.Context) error {
+	if m.fleet.current.Load().moving.underWay() {
+		if err := m.everywhere(ctx, "flush_all", (*memcache.Client).FlushAll); err != nil {
+			return err
+		}
+		if err := untilCopiesEnd(ctx); err != nil {
+			return err
+		}
+	}
 	return m.everywhere(ctx, "flush_all", (*memcache.Client).FlushAll)
 }
 
@@ -36,15 +47,17 @@ func (m *Memcached) everywhere(ctx context.Context, name string, do func(*memcac
 	return gatherGroups(name, groups, errs)
 }
 
-// everyNode enters all nodes of the current snapshot, a group without keys each.
+// everyNode enters all nodes of the current snapshot, those included that keys
+// are only being moved to: a group without keys each.
 func (m *Memcached) everyNode() ([]keyGroup, *snapshot[*memcachedNode], error) {
 	for {
 		s := m.fleet.current.Load()
 		if s.placement == nil {
 			return nil, s, m.empty(s)
 		}
-		groups := make([]keyGroup, len(s.nodes))
-		for i, n := range s.nodes {
+		nodes := s.all()
+		groups := make([]keyGroup, len(nodes))
+		for i, n := range nodes {
 			groups[i].node = n
 		}
 		if enterGroups(groups) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/ringway/ringway/internal/transit"
 	"github.com/ringway/ringway/router/memcache"
 )
 
@@ -14,7 +15,17 @@ func (m *Memcached) Get(ctx context.Context, key string) (item Item, err error) 
 		item, err = c.Get(ctx, key)
 		return err
 	})
+	if len(item.Value) == 0 && err == nil && buried(item) {
+		return Item{}, ErrCacheMiss
+	}
 	return item, err
+}
+
+// buried reports a tombstone. Where one may stand an operation knows it; this is
+// for a client that has begun after the transition that left it.
+func buried(item Item) bool {
+	_, is := transit.TombstoneOf(item.Flags, len(item.Value))
+	return is
 }
 
 // GetAndTouch is Get, and gives the item the time to live ttl, counted as

@@ -37,6 +37,13 @@ func (m *Memcached) on(ctx context.Context, key string, op operation, request fu
 			return m.empty(s)
 		}
 		n := s.nodes[s.placement.OwnerIndex(key)]
+		if s.moving != nil && m.moved(s, n, key) {
+			done, err := m.onMoving(ctx, key, op, func(ctx context.Context, c *memcache.Client) error { return request(ctx, c, 0) })
+			if done {
+				return err
+			}
+			continue
+		}
 		if n.enter() == 0 {
 			continue // it is being retired: there is a newer snapshot
 		}

@@ -16,6 +16,7 @@ type debt struct {
 	node, key string
 	bury      bool // a tombstone of this kind; otherwise the key is only deleted
 	kind      transit.Kind
+	encode    bool // memcached: the key goes in base64
 }
 
 // and returns the one debt that does what two on the same key do.

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"slices"
 	"time"
 
 	"github.com/ringway/ringway/membership"
@@ -18,6 +19,10 @@ type transition[P peer] struct {
 	placement ring.Placement
 	nodes     []P            // in the order of placement.Nodes
 	index     map[string]int // of each node's ID in nodes
+
+	// careful says that tombstones of this or another transition may stand where
+	// items are looked for, also of keys that do not move.
+	careful bool
 }
 
 // underWay reports whether keys have two owners.
@@ -29,7 +34,7 @@ func (f *fleet[P]) transitionOf(old, next *snapshot[P]) (*transition[P], error) 
 	number, phase := next.view.Transition(f.kind)
 	nodes := next.view.Next(f.kind)
 	if phase == membership.Stable || len(nodes) == 0 { // nobody is left to move keys to
-		return f.afterTransition(old), nil
+		return f.afterTransition(old, next), nil
 	}
 	placement, err := next.placement.Update(keepOrder(next.placement.Nodes(), nodes))
 	if err == nil && f.check != nil {
@@ -38,19 +43,29 @@ func (f *fleet[P]) transitionOf(old, next *snapshot[P]) (*transition[P], error) 
 	if err != nil {
 		return nil, err
 	}
-	return &transition[P]{number: number, phase: phase, placement: placement}, nil
+	t := &transition[P]{number: number, phase: phase, placement: placement}
+	if old != nil && old.moving != nil {
+		t.careful = old.moving.careful
+	}
+	return t, nil
 }
 
 // afterTransition returns what is left of a transition when none is under way: a
-// note that there was one, for as long as what it leaves behind matters.
-func (f *fleet[P]) afterTransition(old *snapshot[P]) *transition[P] {
+// note that there was one, for as long as what it leaves behind matters. Where
+// that is tombstones, one may also have gone by between two views.
+func (f *fleet[P]) afterTransition(old, next *snapshot[P]) *transition[P] {
+	missed := f.tombstones && old != nil && !sameRing(old.built, next.placement)
 	switch {
-	case old == nil && f.suspicious, old != nil && old.moving.underWay():
-		return &transition[P]{phase: membership.Stable}
+	case missed, old != nil && old.moving.underWay():
+		return &transition[P]{phase: membership.Stable, careful: f.tombstones}
 	case old != nil:
 		return old.moving
 	}
 	return nil
+}
+
+func sameRing(a, b ring.Placement) bool {
+	return a != nil && b != nil && slices.Equal(a.Nodes(), b.Nodes())
 }
 
 // calmLater takes the note of a transition that has just ended out of the

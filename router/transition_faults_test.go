@@ -12,7 +12,7 @@ import (
 )
 
 // impatient gives up on a node that stands still before the test's patience ends.
-var impatient = NodeConfig{DialTimeout: time.Second, ReadTimeout: 400 * time.Millisecond}
+var impatient = NodeConfig{DialTimeout: 400 * time.Millisecond, ReadTimeout: 400 * time.Millisecond}
 
 var errNotYet = errors.New("the node does not answer yet")
 

@@ -191,7 +191,7 @@ func TestTransitionIsForgotten(t *testing.T) {
 		}
 		defer source.Close()
 		f, _ := fakeFleet(t)
-		f.source, f.aftermath, f.suspicious = source, 10*time.Second, true
+		f.source, f.aftermath, f.tombstones = source, 10*time.Second, true
 		if err := startFleet(t.Context(), f); err != nil {
 			t.Fatal(err)
 		}
@@ -210,9 +210,11 @@ func TestTransitionIsForgotten(t *testing.T) {
 			}
 		}
 		a, b := membership.Member{ID: "a", Address: "h:1"}, membership.Member{ID: "b", Address: "h:2"}
-		is("a transition may have ended before the router began", true)
+		is("at the beginning", false)
+		see(membership.Member{ID: "c", Address: "h:3"})
+		is("the ring has changed, and the transition was not seen", true)
 		time.Sleep(11 * time.Second)
-		is("a while after the beginning", false)
+		is("a while later", false)
 		arriving := b
 		arriving.State, arriving.Transition = membership.Importing, 1
 		see(a, arriving)

@@ -31,7 +31,7 @@ func twoMemcached(t *testing.T) (o, n Memcached) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { c.Close() })
-		return Memcached{c}
+		return Memcached{Client: c}
 	}
 	return start(), start()
 }

@@ -28,7 +28,10 @@ func TombstoneOf(flags uint32, size int) (kind Kind, is bool) {
 }
 
 // Memcached is one memcached server, through a client of the caller's.
-type Memcached struct{ Client *memcache.Client }
+type Memcached struct {
+	Client    *memcache.Client
+	EncodeKey bool // send keys in base64, whatever they are made of
+}
 
 // MemcachedLook is what N says of a key before O is read.
 type MemcachedLook struct {
@@ -36,6 +39,7 @@ type MemcachedLook struct {
 	Present   bool      // there is an item that is no tombstone
 	Tombstone bool
 	Kind      Kind   // of the tombstone
+	Leased    bool   // the tombstone is one, or the item is stale: somebody is making a value
 	CAS       uint64 // of the item or the tombstone
 }
 
@@ -53,6 +57,7 @@ func LookOf(at time.Time, r *memcache.Response) MemcachedLook {
 		l.CAS = r.CAS
 		l.Kind, l.Tombstone = TombstoneOf(r.ClientFlags, max(r.Size, len(r.Value)))
 		l.Present = !l.Tombstone
+		l.Leased = r.Stale
 	}
 	return l
 }
@@ -60,7 +65,9 @@ func LookOf(at time.Time, r *memcache.Response) MemcachedLook {
 // Look looks at a key of N. It comes before Take at O.
 func (m Memcached) Look(ctx context.Context, key string) (MemcachedLook, error) {
 	at := time.Now()
-	resp, err := m.Client.MetaGet(ctx, LookRequest(key))
+	r := LookRequest(key)
+	r.EncodeKey = m.EncodeKey
+	resp, err := m.Client.MetaGet(ctx, r)
 	if err != nil {
 		return MemcachedLook{}, err
 	}
@@ -81,10 +88,11 @@ func TakeRequest(key string) memcache.GetRequest {
 }
 
 // ValueOf reads the reply to a TakeRequest. A tombstone counts as gone, and so
-// does an item that is marked as stale: its copy would be fresh.
+// does an item that is stale or leased: its copy would be fresh, and the lease of
+// nobody.
 func ValueOf(key string, r *memcache.Response) MemcachedValue {
 	v := MemcachedValue{At: time.Now(), State: Gone}
-	if _, buried := TombstoneOf(r.ClientFlags, len(r.Value)); !r.Found() || buried || r.Stale {
+	if _, buried := TombstoneOf(r.ClientFlags, len(r.Value)); !r.Found() || buried || r.Stale || r.Won || r.Pending {
 		return v
 	}
 	v.State = 0
@@ -94,7 +102,9 @@ func ValueOf(key string, r *memcache.Response) MemcachedValue {
 
 // Take reads an item of O.
 func (m Memcached) Take(ctx context.Context, key string) (MemcachedValue, error) {
-	resp, err := m.Client.MetaGet(ctx, TakeRequest(key))
+	r := TakeRequest(key)
+	r.EncodeKey = m.EncodeKey
+	resp, err := m.Client.MetaGet(ctx, r)
 	if err != nil {
 		return MemcachedValue{}, err
 	}
@@ -147,6 +157,7 @@ func (m Memcached) Store(ctx context.Context, look MemcachedLook, v MemcachedVal
 	if outcome != Copied {
 		return outcome, 0, nil
 	}
+	r.EncodeKey = m.EncodeKey
 	ctx, cancel := context.WithDeadline(ctx, look.At.Add(CopyLimit))
 	defer cancel()
 	resp, err := m.Client.MetaSet(ctx, r)
@@ -162,7 +173,7 @@ func (m Memcached) Remove(ctx context.Context, v MemcachedValue) (Outcome, error
 	if v.State != 0 {
 		return v.State, nil
 	}
-	resp, err := m.Client.MetaDelete(ctx, memcache.DeleteRequest{Key: v.Item.Key, CompareCAS: v.Item.CAS})
+	resp, err := m.Client.MetaDelete(ctx, memcache.DeleteRequest{Key: v.Item.Key, EncodeKey: m.EncodeKey, CompareCAS: v.Item.CAS})
 	if err != nil {
 		return 0, err
 	}
@@ -200,6 +211,6 @@ func (m Memcached) Bury(ctx context.Context, kind Kind, key string) (existed boo
 	if kind == Open {
 		flags = FlagsOpen
 	}
-	_, err = m.Client.MetaSet(ctx, memcache.SetRequest{Key: key, ClientFlags: flags, TTL: TombstoneLife})
+	_, err = m.Client.MetaSet(ctx, memcache.SetRequest{Key: key, EncodeKey: m.EncodeKey, ClientFlags: flags, TTL: TombstoneLife})
 	return look.Present, err
 }

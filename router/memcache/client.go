@@ -13,6 +13,7 @@ type Client struct {
 	config Config
 	at     endpoint
 	encoder
+	over Meta // nil: the operations go to the server
 
 	slots []atomic.Pointer[conn] // filled from the front; nil: not open
 

@@ -7,6 +7,9 @@ import "context"
 // no error here. An error says that there is no such Response: a *KeyError, an
 // *InputError, a *ServerError or a *NoReplyError.
 func (c *Client) MetaGet(ctx context.Context, r GetRequest) (Response, error) {
+	if c.over != nil {
+		return c.over.MetaGet(ctx, r)
+	}
 	k := c.newCall(commandGet)
 	var err error
 	if k.line, err = c.get(k.line, &r, noTag); err != nil {
@@ -22,6 +25,9 @@ func (c *Client) MetaGet(ctx context.Context, r GetRequest) (Response, error) {
 // StatusNotFound if CompareCAS was given and the item has another value or is
 // gone. The value is copied before MetaSet returns, whatever it returns.
 func (c *Client) MetaSet(ctx context.Context, r SetRequest) (Response, error) {
+	if c.over != nil {
+		return c.over.MetaSet(ctx, r)
+	}
 	k := c.newCall(commandSet)
 	var err error
 	if k.line, err = c.set(k.line, &r, noTag, false); err != nil {
@@ -37,6 +43,9 @@ func (c *Client) MetaSet(ctx context.Context, r SetRequest) (Response, error) {
 // marked as stale, StatusNotFound if it was not there, StatusExists if it has
 // another CAS value than CompareCAS.
 func (c *Client) MetaDelete(ctx context.Context, r DeleteRequest) (Response, error) {
+	if c.over != nil {
+		return c.over.MetaDelete(ctx, r)
+	}
 	k := c.newCall(commandDelete)
 	var err error
 	if k.line, err = c.delete(k.line, &r, noTag); err != nil {
@@ -53,6 +62,9 @@ func (c *Client) MetaDelete(ctx context.Context, r DeleteRequest) (Response, err
 // because another client did so meanwhile; StatusExists as MetaDelete. A value
 // that is not a number is an error that matches ErrClientError.
 func (c *Client) MetaArithmetic(ctx context.Context, r ArithmeticRequest) (Response, error) {
+	if c.over != nil {
+		return c.over.MetaArithmetic(ctx, r)
+	}
 	k := c.newCall(commandArithmetic)
 	var err error
 	if k.line, err = c.arithmetic(k.line, &r); err != nil {

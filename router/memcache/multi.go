@@ -19,6 +19,9 @@ const (
 // them. Nothing is sent, and no Result returned, if one of the requests is
 // refused.
 func (c *Client) MetaGetMulti(ctx context.Context, requests []GetRequest) ([]Result, error) {
+	if c.over != nil {
+		return eachOver(ctx, requests, c.MetaGet)
+	}
 	return runBatch(ctx, c, requests, kind[GetRequest]{
 		command: commandGet, quiet: true, silence: StatusMiss,
 		want:   func(r *GetRequest) Return { return r.Return },
@@ -33,6 +36,9 @@ func (c *Client) MetaGetMulti(ctx context.Context, requests []GetRequest) ([]Res
 // around it were carried out in silence, all that it can be about have the
 // error, marked as Ambiguous.
 func (c *Client) MetaSetMulti(ctx context.Context, requests []SetRequest) ([]Result, error) {
+	if c.over != nil {
+		return eachOver(ctx, requests, c.MetaSet)
+	}
 	quiet := true
 	for i := range requests {
 		quiet = quiet && requests[i].Return&setReturns == 0
@@ -54,6 +60,9 @@ func (c *Client) MetaSetMulti(ctx context.Context, requests []SetRequest) ([]Res
 // silence means that a key was deleted, or was not there either, depends on the
 // version of the server.
 func (c *Client) MetaDeleteMulti(ctx context.Context, requests []DeleteRequest) ([]Result, error) {
+	if c.over != nil {
+		return eachOver(ctx, requests, c.MetaDelete)
+	}
 	return runBatch(ctx, c, requests, kind[DeleteRequest]{
 		command: commandDelete,
 		want:    func(r *DeleteRequest) Return { return r.Return & deleteReturns },

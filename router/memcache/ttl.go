@@ -21,6 +21,9 @@ type Expiry struct {
 // ExpireIn is the Expiry that ends ttl from now, rounded as Item.TTL is.
 func ExpireIn(ttl time.Duration) Expiry { return Expiry{set: true, ttl: ttl} }
 
+// TTL returns the time to live, and false if it is left out.
+func (x Expiry) TTL() (ttl time.Duration, set bool) { return x.ttl, x.set }
+
 // Within returns the Expiry that ends after limit at the latest; for ever is cut
 // too. The zero value stays what it is.
 func (x Expiry) Within(limit time.Duration) Expiry {
