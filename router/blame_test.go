@@ -121,7 +121,11 @@ func TestServerThatIsNotReady(t *testing.T) {
 // is no failure.
 func TestBlockingByDo(t *testing.T) {
 	source, _ := fleetOf(t, 1)
-	r := newRedis(t, Config{Source: source, Node: NodeConfig{ReadTimeout: 50 * time.Millisecond}})
+	hook := &pathHook{alone: make(map[string]bool)}
+	r := newRedis(t, Config{
+		Source: source, Node: NodeConfig{ReadTimeout: 50 * time.Millisecond},
+		OnNewNode: func(_ string, c *redis.Client) { c.AddHook(hook) },
+	})
 	for range 6 {
 		start := time.Now()
 		if err := r.Do(t.Context(), "BLPOP", "queue", "0.2").Err(); err != redis.Nil || time.Since(start) < 200*time.Millisecond {
@@ -145,6 +149,9 @@ func TestBlockingByDo(t *testing.T) {
 	}
 	if s := r.Stats()[0]; s.Breaker != "closed" || s.Errors != (ErrorCounts{}) {
 		t.Errorf("%+v", s)
+	}
+	if _, seen := hook.alone["blpop"]; !seen {
+		t.Error("the hooks of the node's client have not seen the commands")
 	}
 }
 
@@ -240,15 +247,19 @@ func TestImpatientCallersOpenTheBreaker(t *testing.T) {
 	servers[0].Stop()
 	hold, release := context.WithCancel(t.Context()) // somebody who waits, so that nobody is alone
 	waiting := make(chan error)
-	go func() { waiting <- r.BLPop(hold, 0, "nothing").Err() }()
-	waitFor(t, func() bool { return r.Stats()[0].InFlight == 1 })
+	for range few {
+		go func() { waiting <- r.BLPop(hold, 0, "nothing").Err() }()
+	}
+	waitFor(t, func() bool { return r.Stats()[0].InFlight == few })
 	waitFor(t, func() bool { both(); return r.Stats()[0].Breaker == "open" })
 	servers[0].Cont()
 	release()
-	if err := direct(t, servers[0]).LPush(t.Context(), "nothing", 1).Err(); err != nil {
+	if err := direct(t, servers[0]).LPush(t.Context(), "nothing", make([]any, few)...).Err(); err != nil {
 		t.Error(err)
 	}
-	<-waiting
+	for range few {
+		<-waiting
+	}
 }
 
 func TestSilence(t *testing.T) {

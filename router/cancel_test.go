@@ -49,11 +49,7 @@ func TestCancelOfSharedCalls(t *testing.T) {
 	}
 	servers[0].Stop()
 	defer servers[0].Cont()
-	other, _, err := r.enter(frozen) // somebody else's call: the following are not alone
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.leave()
+	other := crowd(t, r, frozen)
 	for name, call := range map[string]func(context.Context) error{
 		"GET":    func(ctx context.Context) error { return r.Get(ctx, frozen).Err() },
 		"SET":    func(ctx context.Context) error { return r.Set(ctx, frozen, 1, 0).Err() },

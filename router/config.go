@@ -46,8 +46,8 @@ type Config struct {
 	FailClosed bool
 
 	// NoAutoPipeline sends each command of NewRedis by itself. By default
-	// commands of concurrent callers for one node share a connection and a
-	// packet.
+	// commands share a connection and packets where more than four are under way
+	// on a node.
 	NoAutoPipeline bool
 
 	// DrainTimeout is how long the client of a node that left, or of a router

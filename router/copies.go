@@ -199,7 +199,7 @@ func (r *Redis) writeCopies(ctx context.Context, c *command.Command, cmd redis.C
 	}
 	cmds := twins(ctx, cmd, len(holders))
 	errs := make([]error, len(holders))
-	together(len(holders), func(i int) {
+	r.crew.together(len(holders), func(i int) {
 		errs[i] = r.exec(ctx, holders[i], c, cmds[i], holders[i].inFlight.Load())
 		cmds[i].SetErr(errs[i])
 	})

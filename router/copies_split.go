@@ -126,7 +126,7 @@ func enterShares(shares []share) bool {
 // runShares sends all pieces, whose nodes were entered, at the same time and waits
 // for them.
 func (r *Redis) runShares(ctx context.Context, c *command.Command, args []any, shares []share) {
-	together(len(shares), func(i int) {
+	r.crew.together(len(shares), func(i int) {
 		sh := &shares[i]
 		sh.cmd = redis.NewCmd(ctx, pieceArgs(c.Split(), args, sh.keys)...)
 		sh.err = r.execAndLeave(ctx, sh.node, c, sh.cmd, sh.node.inFlight.Load())

@@ -65,9 +65,14 @@
 //
 // redis.Get → the command's key, by the table of package command → its owner on
 // the ring → the go-redis client of that node. There is no more to it: no lock,
-// and no goroutine of the router's between caller and socket. Commands of
-// concurrent callers for one node share a packet; [WithoutAutoPipeline] and
-// Config.NoAutoPipeline turn that off, and blocking commands never take part.
+// and no goroutine of the router's between caller and socket. As soon as more than
+// four requests are under way on a node, further commands share packets: each
+// packet is sent when the one before has been answered, with all that has come in
+// meanwhile, so that nobody waits longer than that. [WithoutAutoPipeline] and
+// Config.NoAutoPipeline turn it off. Blocking commands, scripts, commands of
+// modules, and commands that the caller has made and given to [Redis.Process]
+// (unless as a *redis.Cmd) never take part: what one of them makes of its reply
+// could fail those in the same packet.
 //
 // Each command falls in one of these classes. testdata/methods.txt has all
 // methods of go-redis with theirs, and a test that holds them to it.
@@ -223,7 +228,7 @@
 //   - A Redis command that has a connection to itself is not interrupted, for
 //     go-redis has no way to do it: the call returns when the node answers, or
 //     after Config.Node.ReadTimeout, with a time-out or the context's error. That
-//     is every command sent while nobody else has one under way on the node;
+//     is every command sent while no more than four are under way on the node;
 //     pipelines, transactions and Watch; commands with results of a special type,
 //     as streams have; and all with [WithoutAutoPipeline].
 //   - A blocking command waits for its own time-out, and with a time-out of 0 for

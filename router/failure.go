@@ -166,7 +166,7 @@ func (r *Redis) splitOverSuccessors(ctx context.Context, c *command.Command, arg
 		}
 		shares[j].keys = append(shares[j].keys, i)
 	}
-	together(len(shares), func(j int) {
+	r.crew.together(len(shares), func(j int) {
 		sh := &shares[j]
 		sh.cmd = redis.NewCmd(ctx, pieceArgs(c.Split(), args, sh.keys)...)
 		names := make([]string, len(sh.keys))
@@ -209,6 +209,6 @@ func (r *Redis) gutter(ctx context.Context, c *command.Command, cmd redis.Cmder,
 	for _, key := range keys {
 		cmds = append(cmds, redis.NewIntCmd(ctx, "PEXPIRE", key, r.cfg.Failure.GutterTTL.Milliseconds(), "LT"))
 	}
-	_ = r.fly(ctx, n, n.client.TxPipeline(), "MULTI", cmds) // each command has its error
+	_ = r.fly(ctx, n, queued(ctx, n.client.TxPipeline(), cmds...), "MULTI") // each command has its error
 	return cmd.Err()
 }

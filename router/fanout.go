@@ -99,7 +99,7 @@ func untilCopiesEnd(ctx context.Context) error {
 func (r *Redis) onEach(ctx context.Context, c *command.Command, cmd redis.Cmder, nodes []*redisNode) error {
 	replies := make([]*redis.Cmd, len(nodes))
 	errs := make([]error, len(nodes))
-	together(len(nodes), func(i int) {
+	r.crew.together(len(nodes), func(i int) {
 		replies[i] = redis.NewCmd(ctx, cmd.Args()...)
 		errs[i] = r.exec(ctx, nodes[i], c, replies[i], nodes[i].inFlight.Load())
 	})

@@ -42,6 +42,7 @@ type Memcached struct {
 	fleet  *fleet[*memcachedNode]
 	policy movePolicy // of operations on keys that have two owners
 	spool  *spool     // what nodes have to be told and could not
+	crew   *crew
 	closed atomic.Bool
 }
 
@@ -60,7 +61,7 @@ func NewMemcached(ctx context.Context, cfg Config) (*Memcached, error) {
 	if cfg.Replication.Factor > 1 {
 		return nil, errors.New("router: config Replication.Factor: copies are for Redis only, want 0 or 1 with memcached")
 	}
-	m := &Memcached{cfg: cfg, policy: cacheMode{}}
+	m := &Memcached{cfg: cfg, policy: cacheMode{}, crew: newCrew()}
 	m.spool = newSpool(m.payDebt)
 	m.fleet = &fleet[*memcachedNode]{
 		source: cfg.Source, kind: membership.Memcached, place: cfg.Placement, report: cfg.OnError, failClosed: cfg.FailClosed,
@@ -82,6 +83,7 @@ func (m *Memcached) Close() error {
 		return nil
 	}
 	m.spool.close()
+	defer m.crew.close()
 	return m.fleet.close(context.Background())
 }
 

@@ -51,7 +51,7 @@ func (b *batch) exchange(ctx context.Context, s *snapshot[*memcachedNode], group
 	for _, g := range groups {
 		b.asked[g.node] = true
 	}
-	together(len(groups), func(i int) {
+	b.m.crew.together(len(groups), func(i int) {
 		n, at := groups[i].node, groups[i].at
 		defer n.leave()
 		var results []memcache.Result

@@ -39,7 +39,7 @@ func (m *Memcached) everywhere(ctx context.Context, name string, do func(*memcac
 		return err
 	}
 	errs := make([]error, len(groups))
-	together(len(groups), func(i int) {
+	m.crew.together(len(groups), func(i int) {
 		n := groups[i].node
 		defer n.leave()
 		errs[i] = m.ask(ctx, s, n, operation{name: name}, 0, func(ctx context.Context, c *memcache.Client) error { return do(c, ctx) })
@@ -76,7 +76,7 @@ func (m *Memcached) ForEachNode(ctx context.Context, fn func(ctx context.Context
 		return err
 	}
 	errs := make([]error, len(groups))
-	together(len(groups), func(i int) {
+	m.crew.together(len(groups), func(i int) {
 		n := groups[i].node
 		defer n.leave()
 		if err := fn(ctx, n.member().ID, n.client); err != nil {

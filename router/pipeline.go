@@ -55,12 +55,19 @@ type batches struct {
 	waiting deferred           // what concerns keys on the move
 	room    int                // for about as many commands as a flight will have
 	refused error              // why nothing of it may be sent
+
+	before *command.Command // of the command before, if its name alone says which it is
+	name   string           // its name, as it was given
 }
 
+// flight is what goes to one node, in the pipeline that will send it.
 type flight struct {
 	node *redisNode
-	cmds []redis.Cmder
+	pipe redis.Pipeliner
 }
+
+// blank makes room in pipelines: go-redis has no other way to ask for it.
+var blank [256]redis.Cmder
 
 // fewFlights are found faster by looking at each than in a map.
 const fewFlights = 16
@@ -96,12 +103,11 @@ func (r *Redis) plan(ctx context.Context, cmds []redis.Cmder) (*batches, error) 
 	}
 }
 
-func (b *batches) put(n *redisNode, cmd redis.Cmder) {
-	f := b.flightTo(n)
-	f.cmds = append(f.cmds, cmd)
+func (b *batches) put(ctx context.Context, n *redisNode, cmd redis.Cmder) {
+	_ = b.flightTo(ctx, n).pipe.Process(ctx, cmd) // queues it
 }
 
-func (b *batches) flightTo(n *redisNode) *flight {
+func (b *batches) flightTo(ctx context.Context, n *redisNode) *flight {
 	if b.at == nil {
 		for i := range b.flights {
 			if b.flights[i].node == n {
@@ -120,13 +126,16 @@ func (b *batches) flightTo(n *redisNode) *flight {
 	if b.at != nil {
 		b.at[n] = len(b.flights)
 	}
-	b.flights = append(b.flights, flight{node: n, cmds: make([]redis.Cmder, 0, b.room)})
+	pipe := n.client.Pipeline()
+	_ = pipe.BatchProcess(ctx, blank[:min(b.room, len(blank))]...)
+	pipe.Discard() // and keeps the room
+	b.flights = append(b.flights, flight{node: n, pipe: pipe})
 	return &b.flights[len(b.flights)-1]
 }
 
 func (b *batches) add(ctx context.Context, s *snapshot[*redisNode], cmd redis.Cmder) error {
 	r, args := b.router, cmd.Args()
-	c, known := r.table.Lookup(args)
+	c, known := b.lookup(args)
 	if !known {
 		return &UnknownCommandError{Command: cmd.FullName()}
 	}
@@ -151,13 +160,13 @@ func (b *batches) add(ctx context.Context, s *snapshot[*redisNode], cmd redis.Cm
 	if pos, single := c.Key(args); single && c.Route() <= command.SplitByKey && r.alone() {
 		key, err := r.key(args[pos])
 		if err == nil {
-			b.put(s.nodes[s.placement.OwnerIndex(key)], cmd)
+			b.put(ctx, s.nodes[s.placement.OwnerIndex(key)], cmd)
 		}
 		return err
 	}
 	switch c.Route() {
 	case command.AnyNode:
-		b.put(anyOf(s.nodes), cmd)
+		b.put(ctx, anyOf(s.nodes), cmd)
 		return nil
 	case command.AllNodes:
 		return b.addAll(ctx, s, c, cmd)
@@ -167,7 +176,7 @@ func (b *batches) add(ctx context.Context, s *snapshot[*redisNode], cmd redis.Cm
 		return err
 	}
 	if len(names) == 0 {
-		b.put(anyOf(s.nodes), cmd)
+		b.put(ctx, anyOf(s.nodes), cmd)
 		return nil
 	}
 	first, one := 0, true
@@ -182,7 +191,7 @@ func (b *batches) add(ctx context.Context, s *snapshot[*redisNode], cmd redis.Cm
 		return b.addCopies(ctx, s, c, cmd, names)
 	}
 	if one {
-		b.put(s.nodes[first], cmd)
+		b.put(ctx, s.nodes[first], cmd)
 		b.addPolicy(ctx, c, cmd, names)
 		return nil
 	}
@@ -196,6 +205,27 @@ func (b *batches) add(ctx context.Context, s *snapshot[*redisNode], cmd redis.Cm
 	return nil
 }
 
+// lookup is that of the table, quicker for a command like the one before.
+func (b *batches) lookup(args []any) (*command.Command, bool) {
+	if name, is := text(args); is && b.before != nil && name == b.name {
+		return b.before, true
+	}
+	c, known := b.router.table.Lookup(args)
+	b.before = nil
+	if name, is := text(args); is && known && len(name) == len(c.Name()) && !c.HasSubcommands() {
+		b.before, b.name = c, name
+	}
+	return c, known
+}
+
+// text returns the name of a command where it is a string, as go-redis has it.
+func text(args []any) (name string, is bool) {
+	if len(args) > 0 {
+		name, is = args[0].(string)
+	}
+	return name, is
+}
+
 // alone reports whether nothing but its owner has to do with a key: there are
 // no copies, and no failure policy that would need the key once more.
 func (r *Redis) alone() bool {
@@ -207,7 +237,7 @@ func (b *batches) addSplit(ctx context.Context, s *snapshot[*redisNode], c *comm
 	shares := cut(s, names)
 	for i := range shares {
 		shares[i].cmd = redis.NewCmd(ctx, pieceArgs(c.Split(), cmd.Args(), shares[i].keys)...)
-		b.put(shares[i].node, shares[i].cmd)
+		b.put(ctx, shares[i].node, shares[i].cmd)
 	}
 	b.finish = append(b.finish, func() {
 		for i := range shares {
@@ -231,7 +261,7 @@ func (b *batches) addAll(ctx context.Context, s *snapshot[*redisNode], c *comman
 	replies := make([]*redis.Cmd, len(s.nodes))
 	for i, n := range s.nodes {
 		replies[i] = redis.NewCmd(ctx, cmd.Args()...)
-		b.put(n, replies[i])
+		b.put(ctx, n, replies[i])
 	}
 	b.finish = append(b.finish, func() {
 		errs := make([]error, len(replies))
@@ -248,17 +278,18 @@ func (b *batches) addAll(ctx context.Context, s *snapshot[*redisNode], c *comman
 // run sends all flights at the same time and waits for them.
 func (b *batches) run(ctx context.Context) {
 	ctx = b.router.routedBy(ctx, b.epoch)
-	together(len(b.flights), func(i int) { b.fly(ctx, &b.flights[i]) })
+	b.router.crew.together(len(b.flights), func(i int) { b.fly(ctx, &b.flights[i]) })
 }
 
 func (b *batches) fly(ctx context.Context, f *flight) {
 	defer f.node.leave()
-	_ = b.router.fly(ctx, f.node, f.node.client.Pipeline(), "PIPELINE", f.cmds) // each command has its error
+	_ = b.router.fly(ctx, f.node, f.pipe, "PIPELINE") // each command has its error
 }
 
-// fly runs commands through a pipeline or transaction of the node. Commands
-// without a reply have the error of the flight.
-func (r *Redis) fly(ctx context.Context, n *redisNode, pipe redis.Pipeliner, name string, cmds []redis.Cmder) (err error) {
+// fly runs what a pipeline or transaction of the node has queued. Commands without
+// a reply have the error of the flight.
+func (r *Redis) fly(ctx context.Context, n *redisNode, pipe redis.Pipeliner, name string) (err error) {
+	cmds := pipe.Cmds()
 	if r.cfg.Tracer != nil {
 		traced, done := r.trace(ctx, n, name, len(cmds))
 		ctx = traced
@@ -270,9 +301,7 @@ func (r *Redis) fly(ctx context.Context, n *redisNode, pipe redis.Pipeliner, nam
 		return err
 	}
 	defer begun.giveUp(&n.node)
-	if err = pipe.BatchProcess(ctx, cmds...); err == nil {
-		_, err = pipe.Exec(ctx)
-	}
+	_, err = pipe.Exec(ctx)
 	err = n.end(ctx, &begun, err, false)
 	if err != nil && !slices.ContainsFunc(cmds, func(cmd redis.Cmder) bool { return cmd.Err() != nil }) {
 		// go-redis leaves the commands without an error if the server refuses
@@ -288,6 +317,12 @@ func (r *Redis) fly(ctx context.Context, n *redisNode, pipe redis.Pipeliner, nam
 		}
 	}
 	return err
+}
+
+// queued puts commands into a pipeline.
+func queued(ctx context.Context, pipe redis.Pipeliner, cmds ...redis.Cmder) redis.Pipeliner {
+	_ = pipe.BatchProcess(ctx, cmds...)
+	return pipe
 }
 
 func setErrors(cmds []redis.Cmder, err error) {

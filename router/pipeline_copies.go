@@ -45,7 +45,7 @@ func (b *batches) addCopies(ctx context.Context, s *snapshot[*redisNode], c *com
 	case holders == nil:
 		return s.crossing(c.Name(), names)
 	case access == command.NoAccess:
-		b.put(holders[0], cmd)
+		b.put(ctx, holders[0], cmd)
 		return nil
 	case access == command.Read:
 		b.addRead(ctx, c, cmd, names, r.byZone(holders))
@@ -59,7 +59,7 @@ func (b *batches) addCopies(ctx context.Context, s *snapshot[*redisNode], c *com
 	}
 	cmds := twins(ctx, cmd, len(holders))
 	for i, n := range holders {
-		b.put(n, cmds[i])
+		b.put(ctx, n, cmds[i])
 	}
 	b.finish = append(b.finish, func() { cmd.SetErr(r.settle(c, cmds, names, holders)) })
 	return nil
@@ -75,7 +75,7 @@ func (b *batches) addRead(ctx context.Context, c *command.Command, cmd redis.Cmd
 			break
 		}
 	}
-	b.put(holders[first], cmd)
+	b.put(ctx, holders[first], cmd)
 	b.finish = append(b.finish, func() {
 		var failed *NodeError
 		if err := cmd.Err(); errors.As(err, &failed) && ctx.Err() == nil {

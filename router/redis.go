@@ -30,6 +30,7 @@ type Redis struct {
 	table command.Table
 	fleet *fleet[*redisNode]
 	hub   *hub // subscriptions
+	crew  *crew
 	given givenTags
 
 	policy movePolicy // of operations on keys that have two owners
@@ -54,7 +55,7 @@ func NewRedis(ctx context.Context, cfg Config) (*Redis, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Redis{cfg: cfg, table: table, policy: cacheMode{}}
+	r := &Redis{cfg: cfg, table: table, policy: cacheMode{}, crew: newCrew()}
 	r.spool = newSpool(r.payDebt)
 	r.fleet = &fleet[*redisNode]{
 		source: cfg.Source, kind: membership.Redis, place: cfg.Placement, report: cfg.OnError, failClosed: cfg.FailClosed,
@@ -142,6 +143,7 @@ func (r *Redis) Close() error {
 	}
 	err := r.hub.close()
 	r.spool.close()
+	defer r.crew.close()
 	return errors.Join(err, r.fleet.close(context.Background()), r.Client.Close())
 }
 
@@ -210,7 +212,7 @@ func (r *Redis) ForEachNode(ctx context.Context, fn func(ctx context.Context, id
 		return err
 	}
 	errs := make([]error, len(nodes))
-	together(len(nodes), func(i int) {
+	r.crew.together(len(nodes), func(i int) {
 		n := nodes[i]
 		defer n.leave()
 		if err := fn(ctx, n.member().ID, n.client); err != nil {

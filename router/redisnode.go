@@ -30,8 +30,8 @@ func newRedisNode(m membership.Member, cfg Config) (*redisNode, error) {
 	n.init(m, cfg, kindOf)
 	if !cfg.NoAutoPipeline {
 		var err, errQueue error
-		n.pipe, err = n.client.AutoPipeline()
-		n.queue, errQueue = n.client.AsyncAutoPipeline()
+		n.pipe, err = n.client.AutoPipelineWithOptions(packets())
+		n.queue, errQueue = n.client.AsyncAutoPipelineWithOptions(packets())
 		if err = errors.Join(err, errQueue); err != nil {
 			return nil, errors.Join(err, n.client.Close())
 		}
@@ -39,7 +39,16 @@ func newRedisNode(m membership.Member, cfg Config) (*redisNode, error) {
 	if cfg.OnNewNode != nil {
 		cfg.OnNewNode(m.ID, n.client)
 	}
+	n.client.AddHook(patientHook{n.client})
 	return n, nil
+}
+
+// packets says when commands that wait to share a packet are sent: as soon as the
+// packet before has been answered. By default go-redis then waits for as many more
+// as that packet had. With several servers they often go to another one, so that
+// all wait for a time-out instead.
+func packets() *redis.AutoPipelineOptions {
+	return &redis.AutoPipelineOptions{MaxBatchSize: 1, MaxConcurrentBatches: 1}
 }
 
 // dialable refuses an address that no dial can reach, whoever made the view: it

@@ -212,15 +212,18 @@ func (r *Redis) send(ctx context.Context, n *redisNode, c *command.Command, cmd 
 	if blocks {
 		return n.end(ctx, &begun, n.processBlocking(ctx, c, cmd), blocks)
 	}
-	// A lone caller gains nothing from sharing a packet, and would wait for the
-	// goroutine that fills it.
-	if n.pipe != nil && inFlight > 1 && !c.RepliesFreely() && ctx.Value(plainKey{}) == nil {
+	// A few callers gain nothing from sharing packets, and would wait for the
+	// goroutine that fills them and for the packet before.
+	if n.pipe != nil && inFlight > few && !c.RepliesFreely() && ctx.Value(plainKey{}) == nil {
 		err = n.sendShared(ctx, cmd)
 	} else {
 		err = n.client.Process(ctx, cmd)
 	}
 	return n.end(ctx, &begun, err, blocks)
 }
+
+// few is up to how many requests in flight on a node have a connection each.
+const few = 4
 
 // processBlocking waits as long as the server will. go-redis knows how long that
 // is for its own methods, and not for Do.
@@ -232,9 +235,33 @@ func (n *redisNode) processBlocking(ctx context.Context, c *command.Command, cmd
 	if timeout > 0 {
 		timeout += blockingGrace
 	}
-	timed := n.client.WithTimeout(timeout) // 0 is for ever
-	timed.AddHook(readGuard{})             // it has none of the client's hooks
-	return timed.Process(ctx, cmd)
+	return n.client.Process(context.WithValue(ctx, patienceKey{}, timeout), cmd)
+}
+
+// patienceKey is of the context of a blocking command: how long its reply may take,
+// 0 for ever.
+type patienceKey struct{}
+
+// patientHook gives such commands to a client that waits so long. It is the
+// innermost of the hooks that a node's client has from the start, since the
+// client that waits has none of them.
+type patientHook struct{ client *redis.Client }
+
+func (h patientHook) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (h patientHook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (h patientHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if _, by := cmd.(*redis.Cmd); by {
+			if patience, is := ctx.Value(patienceKey{}).(time.Duration); is {
+				return h.client.WithTimeout(patience).Process(ctx, cmd)
+			}
+		}
+		return next(ctx, cmd)
+	}
 }
 
 // blockingGrace is how much later than a blocking command's own time-out its

@@ -54,11 +54,7 @@ func TestWhoSharesAPacket(t *testing.T) {
 		Source: source, OnNewNode: func(_ string, c *redis.Client) { c.AddHook(hook) },
 		Commands: []command.Definition{{Name: "MINE", Arity: -2, Route: command.OneNode, Keys: []command.KeySpec{{First: 1}}}},
 	})
-	other, _, err := r.enter("k")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.leave()
+	crowd(t, r, "k")
 	for _, bounded := range []bool{false, true} {
 		ctx := context.Background()
 		if bounded {
@@ -90,12 +86,35 @@ func TestWhoSharesAPacket(t *testing.T) {
 	}
 }
 
-func TestNobodyToShareWith(t *testing.T) {
+// crowd makes as many others of the node of a key busy as it takes for the next
+// caller to share a packet, until the test ends.
+func crowd(t *testing.T, r *Redis, key string) *redisNode {
+	t.Helper()
+	var n *redisNode
+	for range few {
+		var err error
+		if n, _, err = r.enter(key); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(n.leave)
+	}
+	return n
+}
+
+func TestFewCallersDoNotWaitForOthers(t *testing.T) {
 	source, _ := fleetOf(t, 1)
 	hook := &pathHook{alone: make(map[string]bool)}
 	r := newRedis(t, Config{Source: source, OnNewNode: func(_ string, c *redis.Client) { c.AddHook(hook) }})
-	if r.Get(t.Context(), "k"); !hook.alone["get"] {
-		t.Error("a lone caller waits for others")
+	for others := range few + 1 {
+		r.Get(t.Context(), "k")
+		if alone, want := hook.alone["get"], others < few; alone != want {
+			t.Errorf("with %d others: alone %t, want %t", others, alone, want)
+		}
+		n, _, err := r.enter("k")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(n.leave)
 	}
 }
 

@@ -41,7 +41,7 @@ func (r *Redis) split(ctx context.Context, c *command.Command, cmd redis.Cmder, 
 		shares[i].cmd = redis.NewCmd(ctx, pieceArgs(c.Split(), cmd.Args(), shares[i].keys)...)
 	}
 	ctx = r.routedBy(ctx, r.Epoch())
-	together(len(shares), func(i int) {
+	r.crew.together(len(shares), func(i int) {
 		s := &shares[i]
 		s.err = r.execAndLeave(ctx, s.node, c, s.cmd, s.node.inFlight.Load())
 	})

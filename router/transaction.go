@@ -21,7 +21,7 @@ func (r *Redis) transaction(ctx context.Context, cmds []redis.Cmder) error {
 		var n *redisNode
 		if n, err = r.nodeOfAll("MULTI", namesOf(uses)); err == nil {
 			defer n.leave()
-			return r.fly(ctx, n, n.client.TxPipeline(), "MULTI", cmds)
+			return r.fly(ctx, n, queued(ctx, n.client.TxPipeline(), cmds...), "MULTI")
 		}
 		if err != errMoving {
 			break

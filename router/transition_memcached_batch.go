@@ -45,7 +45,7 @@ func (b *batch) runAside(ctx context.Context) {
 	for _, at := range b.aside {
 		b.asked[b.nodes[at]] = true
 	}
-	abreast(len(b.aside), func(i int) {
+	b.m.crew.abreast(len(b.aside), func(i int) {
 		at := b.aside[i]
 		request := func(ctx context.Context, c *memcache.Client) error {
 			results, err := b.send(ctx, c, []int{at}, 0)

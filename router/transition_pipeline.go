@@ -55,10 +55,13 @@ const lanes = 16
 // run runs the commands that have waited: those of one key one after the other,
 // and those of different keys side by side up to a command that has several.
 func (d *deferred) run(ctx context.Context, r *Redis) {
+	if len(d.cmds) == 0 {
+		return
+	}
 	seed := maphash.MakeSeed()
 	var lane [lanes][]redis.Cmder
 	flush := func() {
-		together(lanes, func(i int) {
+		r.crew.together(lanes, func(i int) {
 			for _, cmd := range lane[i] {
 				cmd.SetErr(r.route(ctx, cmd))
 			}

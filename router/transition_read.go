@@ -102,7 +102,7 @@ func (m *move) readAt(ctx context.Context, cmd redis.Cmder, k movedKey, nodes []
 func (m *move) readOn(ctx context.Context, n *redisNode, cmd redis.Cmder, key string) (transit.RedisLook, error) {
 	cmd.SetErr(nil)
 	looker := transit.NewLooker(ctx, key)
-	err := m.fly(ctx, n, n.client.TxPipeline(), m.c.Name(), append(looker.Cmds(), cmd))
+	err := m.fly(ctx, n, queued(ctx, n.client.TxPipeline(), append(looker.Cmds(), cmd)...), m.c.Name())
 	var failed *NodeError
 	if errors.As(err, &failed) {
 		return transit.RedisLook{}, err

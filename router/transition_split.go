@@ -23,7 +23,7 @@ func (m *move) split(ctx context.Context, cmd redis.Cmder) error {
 	for i := range shares {
 		shares[i].cmd = redis.NewCmd(ctx, pieceArgs(m.c.Split(), cmd.Args(), shares[i].keys)...)
 	}
-	abreast(len(shares), func(i int) {
+	m.crew.abreast(len(shares), func(i int) {
 		sh := &shares[i]
 		if i < still {
 			sh.err = m.exec(ctx, sh.node, m.c, sh.cmd, sh.node.inFlight.Load())
@@ -93,21 +93,4 @@ func (m *move) piece(ctx context.Context, sh share, name string) share {
 		return missing(ctx, m.c, sh)
 	}
 	return sh
-}
-
-// maxAbreast is how many pieces of one command are under way at a time.
-const maxAbreast = 16
-
-// abreast is together for many: a few at a time.
-func abreast(n int, do func(i int)) {
-	next := make(chan int, n)
-	for i := range n {
-		next <- i
-	}
-	close(next)
-	together(min(n, maxAbreast), func(int) {
-		for i := range next {
-			do(i)
-		}
-	})
 }

@@ -24,7 +24,7 @@ func (m *move) transaction(ctx context.Context, cmds []redis.Cmder) error {
 	}
 	defer m.release(all)
 	guards := m.guards(ctx, n)
-	err = m.fly(ctx, n, n.client.TxPipeline(), "MULTI", append(guards, cmds...))
+	err = m.fly(ctx, n, queued(ctx, n.client.TxPipeline(), append(guards, cmds...)...), "MULTI")
 	if aborted(err) {
 		err = firstError(append(guards, cmds...))
 	}
@@ -172,7 +172,7 @@ func (w *watching) arm(ctx context.Context, one *move) error {
 		w.follows[key] = all
 	}
 	if guards := one.guards(ctx, w.node); len(guards) > 0 {
-		return w.fly(ctx, w.node, w.node.client.Pipeline(), "TOMBSTONE", guards)
+		return w.fly(ctx, w.node, queued(ctx, w.node.client.Pipeline(), guards...), "TOMBSTONE")
 	}
 	return nil
 }

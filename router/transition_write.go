@@ -62,7 +62,7 @@ func (m *move) release(all []followUp) {
 func (m *move) follow(ctx context.Context, all []followUp) (existed int64, err error) {
 	ctx = context.WithoutCancel(ctx)
 	was, errs := make([]bool, len(all)), make([]error, len(all))
-	together(len(all), func(i int) { was[i], errs[i] = m.place(ctx, all[i].node, all[i].debt) })
+	m.crew.together(len(all), func(i int) { was[i], errs[i] = m.place(ctx, all[i].node, all[i].debt) })
 	for i := range all {
 		if was[i] {
 			existed++
@@ -201,7 +201,7 @@ func (m *move) runOn(ctx context.Context, nodes []*redisNode, cmd redis.Cmder) e
 		return m.readCopy(ctx, m.c, cmd, names, append([]*redisNode(nil), nodes...))
 	}
 	cmds := twins(ctx, cmd, len(nodes))
-	together(len(nodes), func(i int) { cmds[i].SetErr(m.guarded(ctx, nodes[i], cmds[i])) })
+	m.crew.together(len(nodes), func(i int) { cmds[i].SetErr(m.guarded(ctx, nodes[i], cmds[i])) })
 	names := make([]string, len(m.keys))
 	for i, k := range m.keys {
 		names[i] = k.name
@@ -218,18 +218,18 @@ func (m *move) guarded(ctx context.Context, n *redisNode, cmd redis.Cmder) error
 		return m.exec(ctx, n, m.c, cmd, n.inFlight.Load())
 	}
 	if _, blocks := m.c.Blocking(cmd.Args()); !blocks {
-		_ = m.fly(ctx, n, n.client.TxPipeline(), m.c.Name(), append(guards, cmd)) // the command has its error
+		_ = m.fly(ctx, n, queued(ctx, n.client.TxPipeline(), append(guards, cmd)...), m.c.Name()) // the command has its error
 		if err := cmd.Err(); !aborted(err) {
 			return err
 		}
 		return firstError(append(guards, cmd))
 	}
-	if err := m.fly(ctx, n, n.client.Pipeline(), "TOMBSTONE", guards); err != nil {
+	if err := m.fly(ctx, n, queued(ctx, n.client.Pipeline(), guards...), "TOMBSTONE"); err != nil {
 		return err
 	}
 	err := m.exec(ctx, n, m.c, cmd, n.inFlight.Load())
 	if err == nil {
-		_ = m.fly(context.WithoutCancel(ctx), n, n.client.Pipeline(), "TOMBSTONE", m.guards(ctx, n))
+		_ = m.fly(context.WithoutCancel(ctx), n, queued(ctx, n.client.Pipeline(), m.guards(ctx, n)...), "TOMBSTONE")
 	}
 	return err
 }

@@ -58,6 +58,9 @@ type refusalWord struct {
 	reason Reason
 }
 
+// HasSubcommands reports whether the second argument may make another command of it.
+func (c *Command) HasSubcommands() bool { return c.subs != nil }
+
 // Key returns the position of the key of a command that always has exactly one,
 // at a place that does not depend on the arguments. It is the short way for
 // most commands: false means that Keys must be asked, also if there are too few
