@@ -4,7 +4,11 @@
 #             without it, and say so
 # FUZZTIME:   how long `make fuzz` spends on each target
 # ROUNDS:     how many rounds `make bench` (11) and `make bench-router` (31) take
-#             their medians over
+#             their medians over, and how often `make soak` (20) does each thing
+# SIZES:      fleets of `make evidence`, as nodes x runs: 10x5,50x3,200x3. Those of
+#             200 take nearly all of the time
+# LARGE:      fleets whose cost `make evidence` and `make bench-gossip` measure, as
+#             agents+clients: 5+995
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -12,6 +16,8 @@ MAKEFLAGS   += --no-print-directory
 .DEFAULT_GOAL := help
 
 FUZZTIME ?= 20s
+SIZES    ?= 10x5,50x3,200x3
+LARGE    ?= 5+995
 
 # Modules beside the main one, each with requirements that users of ringway do
 # not inherit. internal/tools has no packages of its own to test.
@@ -24,7 +30,11 @@ help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 .PHONY: demo
-demo: go ## Run ringsim on the bundled trace: what one more node costs, modulo against ring
+demo: go ## Resize a fleet on this machine under load, and check what was promised (a minute)
+	@go run ./cmd/ringway demo
+
+.PHONY: demo-sim
+demo-sim: go ## Run ringsim on the bundled trace: what one more node costs, modulo against ring
 	@go run ./cmd/ringsim
 
 .PHONY: test
@@ -47,6 +57,18 @@ check: tools ## Check the code without running it (gofmt, go.mod, vet, staticche
 		(cd $$m && "$(CURDIR)/.bin/staticcheck" ./...); \
 	done
 
+.PHONY: soak
+soak: go servers ## Kill, cut and fill up a fleet at every step, ROUNDS (20) times each (hours)
+	@export RINGWAY_REQUIRE_SERVERS=1; rounds="$(or $(ROUNDS),20)"; \
+	go test ./cmd/ringway/internal/fleettest -run '^TestKilledAgents$$' -count=1 -timeout 24h -v -parallel 2 \
+		-kill.places all -kill.rounds "$$rounds"; \
+	go test ./cmd/ringway/internal/fleettest -run '^Test(HistoryOfResizes|CutBetweenServers|ReceiverIsFull|KilledRouter)$$' \
+		-count="$$rounds" -timeout 24h -v -parallel 2
+
+.PHONY: mutants
+mutants: go servers ## Take each protection away, see that a test fails, and write docs/evidence
+	@go run ./internal/mutants -write docs/evidence/mutations.md
+
 .PHONY: fuzz
 fuzz: go ## Fuzz each target for FUZZTIME (20s)
 	@internal/tools/fuzz.sh $(FUZZTIME)
@@ -67,11 +89,15 @@ bench: go ## Print lookup and build times as ratios to modulo and to peers (some
 bench-router: go servers ## Print the router's speed as ratios to other clients, on real servers (some minutes)
 	@go -C internal/bench run ./routers $(if $(ROUNDS),-rounds $(ROUNDS))
 
+.PHONY: bench-gossip
+bench-gossip: go ## Print what gossip costs each of 1000 members (ten minutes)
+	@go test ./membership/gossip -run '^TestCost$$' -count=1 -timeout 2h -v -evidence.large "$(LARGE)"
+
 .PHONY: evidence
-evidence: go ## Measure how long fleets take to agree, and write docs/evidence (some minutes)
+evidence: go ## Measure how long fleets take to agree, and write docs/evidence (half an hour)
 	@mkdir -p docs/evidence
-	@go test ./membership/gossip -run '^TestConvergence$$' -count=1 -timeout 60m \
-		-evidence "$(CURDIR)/docs/evidence/membership.md" -evidence.sizes 10x5,50x3
+	@go test ./membership/gossip -run '^(TestConvergence|TestCost)$$' -count=1 -timeout 6h \
+		-evidence "$(CURDIR)/docs/evidence/membership.md" -evidence.sizes "$(SIZES)" -evidence.large "$(LARGE)"
 	@echo "wrote docs/evidence/membership.md"
 
 # What the targets above need.

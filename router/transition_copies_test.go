@@ -64,6 +64,9 @@ func TestCopiesInTransition(t *testing.T) {
 					}
 				case inNow:
 					want = c.now
+					if c.r == importing && c.tombstones == "closed" {
+						tombstone = "open" // for the way back
+					}
 				case inNext:
 					want, tombstone = c.next, c.tombstones
 				}

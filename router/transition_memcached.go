@@ -267,12 +267,13 @@ func (i *itemMove) delete(ctx context.Context, rule rule, r memcache.DeleteReque
 // it: at the other owner, whatever has become of the caller meanwhile. What cannot
 // be done is owed.
 func (i *itemMove) reserve(r rule) (tell func(context.Context) (existed bool, err error), release func(), err error) {
-	d, n := debt{key: i.key, encode: i.encode}, i.now
+	d, n := replaced(i.key), i.now
+	d.encode = i.encode
 	switch r.then {
 	case nothing:
 		return func(context.Context) (bool, error) { return false, nil }, func() {}, nil
 	case buryNext:
-		d.bury, d.kind, n = true, transit.Open, i.next
+		n = i.next
 	}
 	d.node = n.about.Load().ID
 	if !i.spool.reserve(d.node, d.key) {

@@ -11,6 +11,50 @@ import (
 	"github.com/ringway/ringway/membership"
 )
 
+// TestCopyBackInFlight is TestCopyInFlight on the way back: one router knows that
+// the transition was aborted and brings a key back to its old owner, while one that
+// does not know it yet writes the key at what was to be the new one.
+func TestCopyBackInFlight(t *testing.T) {
+	s := newStage(t)
+	d := newDirector(t)
+	reader := s.router(back, Config{Tracer: d})
+	other := s.router(back, Config{})
+	unaware := s.router(membership.PhaseImporting, Config{})
+	ctx := t.Context()
+	key := ""
+	for i, c := range []struct {
+		name string
+		do   func()
+		want string
+	}{
+		{"deleted", func() { unaware.Del(ctx, key) }, ""},
+		{"overwritten", func() { unaware.Set(ctx, key, "new", 0) }, "new"},
+		{"changed", func() { unaware.Append(ctx, key, "+") }, "old+"},
+		{"taken", func() { unaware.GetDel(ctx, key) }, ""},
+		{"overwritten by one that knows", func() { other.Set(ctx, key, "new", 0) }, "new"},
+		{"overwritten, and deleted by one that knows", func() { unaware.Set(ctx, key, "new", 0); other.Del(ctx, key) }, ""},
+		{"deleted, and overwritten by one that knows", func() { unaware.Del(ctx, key); other.Set(ctx, key, "new", 0) }, "new"},
+		{"in a transaction", func() {
+			unaware.TxPipelined(ctx, func(p redis.Pipeliner) error { p.Set(ctx, key, "new", 0); return nil })
+		}, "new"},
+		{"only read", func() { unaware.Get(ctx, key) }, "old"},
+	} {
+		key = s.moving(unaware, i)
+		s.put(2, key, "old")
+		copying := d.hold("node0", "RESTORE")
+		d.while(copying, func() {
+			if v, err := reader.Get(ctx, key).Result(); v != "old" || err != nil {
+				t.Errorf("%s: the reader got %q, %v", c.name, v, err)
+			}
+		}, c.do)
+		for _, r := range []*actor{reader, other} {
+			if v, err := r.Get(ctx, key).Result(); v != c.want || err != nil && err != redis.Nil {
+				t.Errorf("%s: then %q is read, %v; want %q", c.name, v, err, c.want)
+			}
+		}
+	}
+}
+
 // TestCopyInFlight stops a copy between the read at the current owner and the
 // write at the next, and lets another router change the key meanwhile: what it
 // did is not undone.

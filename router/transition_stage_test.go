@@ -37,13 +37,19 @@ var stateIn = map[membership.Phase]membership.State{
 	membership.Stable: membership.Joining, membership.PhaseAnnounced: membership.Announced, membership.PhaseImporting: membership.Importing,
 }
 
-const done membership.Phase = 99 // the transition has ended
+const (
+	back membership.Phase = 98 // the transition was aborted while keys moved: they go back
+	done membership.Phase = 99 // the transition has ended
+)
 
 func (s *stage) members(phase membership.Phase) []membership.Member {
 	members := membersOf(s.servers)
 	one := &members[s.newcomer]
 	one.Transition, one.State = 7, stateIn[phase]
-	if phase == done {
+	switch phase {
+	case back:
+		one.State, one.Transition = membership.Exporting, membership.RollbackOf(7)
+	case done:
 		one.State, one.Transition = membership.Active, 0
 	}
 	return members

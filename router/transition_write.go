@@ -30,11 +30,17 @@ func (m *move) followUps() []followUp {
 		case buryNext:
 			add(without(k.next, k.now), debt{key: k.name, bury: true, kind: transit.Open})
 		case removeCurrent:
-			add(without(k.now, k.next), debt{key: k.name})
+			add(without(k.now, k.next), replaced(k.name))
 		}
 	}
 	return all
 }
+
+// replaced is what the old owner of a key is told when the new one has been written
+// to. A delete alone would do on the way forth. But if the transition is aborted,
+// clients that know it bring keys back at the same time: one that has read the new
+// owner before this write must not arrive at the old one after it.
+func replaced(key string) debt { return debt{key: key, bury: true, kind: transit.Open} }
 
 // reserve makes room for all follow-ups, in case their nodes cannot be reached.
 // Nothing has been sent if there is none. release must follow.

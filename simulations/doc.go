@@ -12,6 +12,10 @@
 //   - [Balance]: how far is the spread of load from what theory says, over
 //     numbers of nodes and of virtual nodes?
 //
+// [Run] asks all of these at once of fleets to which several things happen, nodes
+// that fail and return among them, over a trace or a generated workload: the
+// engine of ringsim run, whose files package scenario reads.
+//
 // [LRU] replays a trace through one plain LRU cache: the check that the trace
 // reader and the cache are right.
 //

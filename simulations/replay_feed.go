@@ -10,6 +10,26 @@ import (
 	"github.com/ringway/ringway/simulations/trace"
 )
 
+// Source gives requests one after the other. *trace.Reader and
+// *workload.Generator are ones.
+type Source interface {
+	// Next stores the next request in *req; at the end it returns io.EOF.
+	Next(req *trace.Request) error
+	// Has says what the requests tell besides the key.
+	Has() trace.Has
+	// Name is how reports and errors call the source.
+	Name() string
+	// Fault returns an error about the last request.
+	Fault(column, found, want string) error
+	// BytesRead and TotalBytes tell how much is done, of how much, in bytes or
+	// in whatever else the source counts; TotalBytes is trace.Unknown where
+	// that is not known.
+	BytesRead() int64
+	TotalBytes() int64
+	// Close ends a Next that waits; another goroutine may call it.
+	Close() error
+}
+
 // Progress tells how far a run has come.
 type Progress struct {
 	Requests   int64 // done
@@ -73,17 +93,21 @@ const chunkEvents = 8192
 
 // A chunk is a run of consecutive requests.
 type chunk struct {
-	base   int64 // index of the first request, from 0
-	events []event
-	keys   keyView // all keys up to the end of the chunk, which brought the last ones
+	base     int64 // index of the first request, from 0
+	events   []event
+	versions []uint32 // of the key's value in the database, once the request is done; nil unless wanted
+	keys     keyView  // all keys up to the end of the chunk, which brought the last ones
 }
 
 // feed reads a trace in chunks.
 type feed struct {
-	reader *trace.Reader
-	sizes  bool    // are wanted
-	chunk  int     // requests at most, up to chunkEvents
-	cuts   []int64 // indexes of requests that begin a chunk, ascending
+	reader Source
+	sizes  bool     // are wanted
+	lax    bool     // a size that is not known is none
+	chunk  int      // requests at most, up to chunkEvents
+	cuts   []int64  // indexes of requests that begin a chunk, ascending
+	every  int64    // so do the multiples of this; 0 means none
+	writes []uint32 // by key, how often it was written; nil unless versions are wanted
 	keys   interner
 	known  []known // by key; nil where neither sizes nor TTLs matter
 	ttls   bool    // can be held against a time
@@ -102,6 +126,10 @@ func newFeed(r *trace.Reader, cuts []int64, capacities ...Capacity) (*feed, erro
 	if r == nil {
 		return nil, &InputError{What: "trace", Found: "none", Want: "a trace"}
 	}
+	return newSourceFeed(r, cuts, capacities...)
+}
+
+func newSourceFeed(r Source, cuts []int64, capacities ...Capacity) (*feed, error) {
 	f := &feed{reader: r, chunk: chunkEvents, cuts: cuts, ttls: r.Has().TTL && r.Has().Time}
 	for _, c := range capacities {
 		f.sizes = f.sizes || c.Bytes > 0
@@ -138,11 +166,17 @@ func (f *feed) next(c *chunk) error {
 	if len(f.cuts) > 0 {
 		room = min(room, f.cuts[0]-f.read)
 	}
-	c.base, c.events = f.read, c.events[:room]
+	if f.every > 0 {
+		room = min(room, f.every-f.read%f.every)
+	}
+	c.base, c.events, c.versions = f.read, c.events[:room], c.versions[:0]
 	for i := range c.events {
 		if f.err = f.event(&c.events[i]); f.err != nil {
 			c.events = c.events[:i]
 			break
+		}
+		if f.writes != nil {
+			c.versions = append(c.versions, f.version(&c.events[i]))
 		}
 	}
 	c.keys = f.keys.keyView
@@ -173,16 +207,27 @@ func (f *feed) event(e *event) error {
 	k := &f.known[id]
 	k.learn(&req)
 	if f.sizes && req.Op != trace.Delete {
-		if k.size < 0 {
+		if k.size < 0 && !f.lax {
 			return f.reader.Fault("size", "none so far for the key "+quote(string(req.Key)), "a size, since capacities are in bytes")
 		}
 		// Even an empty entry takes room: else any number of them would fit.
-		e.size = max(1, k.size+req.KeySize)
+		e.size = max(1, max(0, k.size)+req.KeySize)
 	}
 	if f.ttls && k.ttl > 0 {
 		e.expires = f.now + k.ttl
 	}
 	return nil
+}
+
+// version counts the writes of a key, and returns how many there were.
+func (f *feed) version(e *event) uint32 {
+	if int(e.id) == len(f.writes) {
+		f.writes = append(f.writes, 0)
+	}
+	if e.op != trace.Get {
+		f.writes[e.id]++
+	}
+	return f.writes[e.id]
 }
 
 // learn takes up what a request tells of its value.

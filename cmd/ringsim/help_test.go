@@ -14,9 +14,11 @@ import (
 // have requests, and large numbers of nodes, keys and runs by smaller ones.
 func TestHelpExamplesRun(t *testing.T) {
 	svg := filepath.Join(t.TempDir(), "hits.svg")
+	series := filepath.Join(t.TempDir(), "hot-key.csv")
 	small := strings.NewReplacer(
 		"orm-busy.keys.gz", "testdata/keys.txt.gz", "@1000000", "@50",
 		"access.csv", "testdata/trace.csv", "key=url", "key=url,size=length", "@5000", "@50", "@9000", "@90",
+		"access.keys.gz", "testdata/keys.txt.gz", "--capacity 1000", "--capacity 5", "hot-key.csv", series,
 		"hit-rate.svg", svg, "uniform:1000000", "uniform:20000",
 	)
 	examples := 0

@@ -22,7 +22,7 @@ func newRoot(version string) *cobra.Command {
 		Args:    cli.Subcommand,
 	}
 	newHeadline(root)
-	root.AddCommand(newCompare(), newReplay(), newLRU(), newBalance())
+	root.AddCommand(newCompare(), newReplay(), newRun(), newLRU(), newBalance())
 	return root
 }
 

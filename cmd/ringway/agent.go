@@ -15,6 +15,7 @@ type agentFlags struct {
 	server     serverFlags
 	gossip     gossipFlags
 	http       httpFlags
+	move       moveFlags
 	id, zone   string
 	weight     float64
 	bootstrap  bool
@@ -32,13 +33,17 @@ func newAgent() *cobra.Command {
 		Use:   "agent",
 		Short: "Speak for one Redis or Memcached server in its fleet",
 		Long: `Agent runs beside a Redis or Memcached server, which does not gossip itself: it probes
-the server, announces it to the fleet once it may own keys, removes from it what must
-not be there, and answers the questions of clients and operators over HTTP. It never
-announces what it has not probed.
+the server, announces it to the fleet once it may own keys, hands keys over that belong
+to other nodes after a change, removes from the server what must not be there, and
+answers the questions of clients and operators over HTTP. It never announces what it has
+not probed.
 
 The first node of a fleet is started with --bootstrap and keeps what it holds, all
 others with --join. A server that holds keys although the fleet does not know it is
 refused, unless --purge says that they may be removed.
+
+Keys go as fast as --move-keys and --move-bytes allow, and slower while a server answers
+slowly; "ringway rebalance" shows how far that is, and changes it.
 
 SIGTERM or Ctrl-C makes the node leave: it hands its keys over, for at most
 --leave-timeout, and the agent ends; a second one ends it at once. SIGHUP reads the
@@ -67,6 +72,7 @@ func (f *agentFlags) flags(cmd *cobra.Command) {
 	f.server.add(cmd)
 	f.gossip.add(cmd)
 	f.http.add(cmd)
+	f.move.add(cmd)
 	f.placementFlags.add(cmd)
 	flags.StringVar(&f.logFormat, "log-format", "text", "format of the log on standard error, `text|json`")
 	flags.StringVar(&f.logLevel, "log-level", "info", "least level that is logged, `debug|info|warn|error`")
@@ -131,6 +137,7 @@ func (f *gossipFlags) add(cmd *cobra.Command) {
 // httpFlags say where questions are answered.
 type httpFlags struct {
 	address   string
+	advertise string
 	tokenFile string
 	cert, key string
 }
@@ -138,8 +145,9 @@ type httpFlags struct {
 func (f *httpFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.address, "http", "127.0.0.1:8946", "answer HTTP here, `HOST:PORT` or unix:///path; none: nowhere")
+	flags.StringVar(&f.advertise, "http-advertise", "", "`HOST:PORT` at which others reach --http, if that is not what it says: shown to the fleet, for commands that ask every agent")
 	flags.StringVar(&f.tokenFile, "token-file", "", "`FILE` with a token that whoever changes something has to send; without one only this machine may")
 	flags.StringVar(&f.cert, "http-tls-cert", "", "PEM `FILE` with a certificate: answer HTTPS")
 	flags.StringVar(&f.key, "http-tls-key", "", "PEM `FILE` with its key")
-	noWords(cmd, "http")
+	noWords(cmd, "http", "http-advertise")
 }

@@ -70,12 +70,15 @@ func (f *agentFlags) checkServer(s *settings.Settings, cfg agent.Config) error {
 		return &cli.UsageError{Where: s.Where("server"), Found: "what cannot be used (" + err.Error() + ")", Want: "settings of a server", Err: err}
 	}
 	defer data.Close()
-	address := f.server.address
+	address, flag := f.server.address, "server-address"
 	if address == "" {
-		return nil
+		address, flag = data.Address(), "server"
+	} else if _, err := membership.NewView(1, membership.Member{ID: "any", Address: address}); err != nil {
+		return &cli.UsageError{Where: s.Where(flag), Found: cli.Quote(address), Want: "HOST:PORT or unix:///PATH", Err: err}
 	}
-	if _, err := membership.NewView(1, membership.Member{ID: "any", Address: address}); err != nil {
-		return &cli.UsageError{Where: s.Where("server-address"), Found: cli.Quote(address), Want: "HOST:PORT or unix:///PATH", Err: err}
+	if !cfg.Gossip.AllowsServer(address) {
+		return &cli.UsageError{Where: s.Where(flag), Found: cli.Quote(address),
+			Want: fmt.Sprintf("an address that %s allows: %s", s.Where("allow-servers"), strings.Join(f.gossip.allowServers, ", "))}
 	}
 	return nil
 }

@@ -46,11 +46,12 @@ func (f *agentFlags) load(cmd *cobra.Command) (*settings.Settings, agent.Config,
 	cfg.Gossip.Name = f.id
 	for _, step := range []func() error{
 		func() error { return f.check(s) },
-		func() error { return f.checkServer(s, cfg) },
 		func() error { return f.gossip.checkAddresses(s) },
 		func() error { return f.gossip.fill(s, &cfg.Gossip) },
+		func() error { return f.checkServer(s, cfg) },
 		func() (err error) { cfg.Gossip.Placement, err = f.placementFlags.config(s); return err },
 		func() error { return f.http.fill(s, &cfg.HTTP) },
+		func() error { return f.move.fill(s, cfg.Server, &cfg.Move) },
 		func() (err error) { cfg.Logger, err = f.logger(s, cmd); return err },
 	} {
 		if err := step(); err != nil {
@@ -159,10 +160,30 @@ func (f *httpFlags) fill(s *settings.Settings, cfg *agent.HTTPConfig) (err error
 			return err
 		}
 	}
+	if f.advertise != "" {
+		cfg.Advertise = f.advertise
+		if err := checkAdvertised(s.Where("http-advertise"), f.advertise, f.cert != ""); err != nil {
+			return err
+		}
+	}
 	if f.tokenFile != "" {
 		cfg.Token, err = readToken(f.tokenFile, s.Where("token-file"))
 	}
 	return err
+}
+
+// checkAdvertised looks at an address that gossip has to have room for.
+func checkAdvertised(where, address string, encrypted bool) error {
+	most := gossip.MaxHTTPLength - len("http://")
+	if encrypted {
+		most--
+	}
+	host, port, err := net.SplitHostPort(address)
+	n, errPort := strconv.ParseUint(port, 10, 16)
+	if err != nil || errPort != nil || n == 0 || host == "" || len(address) > most {
+		return &cli.UsageError{Where: where, Found: cli.Quote(address), Want: fmt.Sprintf("HOST:PORT of at most %d bytes", most)}
+	}
+	return nil
 }
 
 func checkHTTP(where, address string) error {

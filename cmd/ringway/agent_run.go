@@ -58,7 +58,7 @@ func (f *agentFlags) run(cmd *cobra.Command) error {
 
 // heed does what signals ask for, until the agent has ended.
 func (f *agentFlags) heed(a *agent.Agent, s *settings.Settings, n *notifier, cfg agent.Config, signals <-chan os.Signal, cut func(), ended <-chan struct{}) {
-	leaving := false
+	told := false // by a signal: what was aborted since does not count, nor does an order over HTTP
 	for {
 		select {
 		case <-ended:
@@ -67,11 +67,11 @@ func (f *agentFlags) heed(a *agent.Agent, s *settings.Settings, n *notifier, cfg
 			switch {
 			case sig == syscall.SIGHUP:
 				f.reload(a, s, cfg)
-			case leaving:
+			case told && a.Leaving():
 				cfg.Logger.Warn("a second signal: ending at once", "signal", sig.String())
 				cut()
 			default:
-				leaving = true
+				told = true
 				cfg.Logger.Info("leaving the fleet; a second signal ends at once", "signal", sig.String(), "leave_timeout", f.gossip.leaveTimeout)
 				n.stopping()
 				a.Leave()

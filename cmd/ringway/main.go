@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -12,10 +14,24 @@ import (
 // ownSignals annotates a command that does something of its own on a signal.
 const ownSignals = "ringway_own_signals"
 
+// ownEnd annotates a command that a signal ends, and that may take its time to put
+// everything away. A second signal ends it at once.
+const ownEnd = "ringway_own_end"
+
 func main() {
 	root := newRoot(cli.Version())
-	if cmd, _, err := root.Find(os.Args[1:]); err == nil && cmd.Annotations[ownSignals] != "" {
+	cmd, _, err := root.Find(os.Args[1:])
+	switch {
+	case err == nil && cmd.Annotations[ownSignals] != "":
 		os.Exit(cli.Run(context.Background(), root, os.Args[1:], os.Stdout, os.Stderr))
+	case err == nil && cmd.Annotations[ownEnd] != "":
+		signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+		if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
+			signals = append(signals, syscall.SIGHUP)
+		}
+		ctx, stop := signal.NotifyContext(context.Background(), signals...)
+		context.AfterFunc(ctx, stop)
+		os.Exit(cli.Run(ctx, root, os.Args[1:], os.Stdout, os.Stderr))
 	}
 	os.Exit(cli.Main(root))
 }
@@ -27,15 +43,18 @@ func newRoot(version string) *cobra.Command {
 		Short: "Run the agent of a cache server, and show its fleet",
 		Long: `Ringway runs the agent beside a Redis or Memcached server, and shows the fleet that
 the agents make: who is in it, who owns how much, and where a key lives.`,
-		Example: `  ringway agent --server redis://127.0.0.1:6379 --id cache-a --bind 127.0.0.1:7946 --bootstrap
+		Example: `  ringway demo
+  ringway agent --server redis://127.0.0.1:6379 --id cache-a --bind 127.0.0.1:7946 --bootstrap
   ringway members
   ringway ring --watch
-  ringway locate user:1 user:2`,
+  ringway locate user:1 user:2
+  ringway rebalance --watch
+  ringway drain cache-a`,
 		Version: version,
 		Args:    cli.Subcommand,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(newAgent(), newMembers(), newRing(), newLocate())
+	root.AddCommand(newAgent(), newMembers(), newRing(), newLocate(), newPlan(), newRebalance(), newDrain(), newDemo(), newDemoServer())
 	return root
 }
 

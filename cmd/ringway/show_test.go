@@ -176,7 +176,7 @@ func TestTablesAreNeverTooWide(t *testing.T) {
 			Weight: 12345.678, Step: membership.Importing, NextWeight: 98765.4321 + float64(i), Transition: 9, Generation: math.MaxUint64,
 		})
 	}
-	a, url := newAgentOf(t, ring.Config{VirtualNodes: 1}, 1<<62, members...)
+	a, url := newAgentOf(t, ring.Config{VirtualNodes: 1}, agentapi.MaxEpoch, members...)
 	a.view.Disagree = []string{long, nasty}
 	for _, args := range [][]string{{"members"}, {"ring"}, {"locate", long, wide, nasty}} {
 		code, stdout, stderr := run(append(args, "--agent", url)...)

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -11,7 +12,6 @@ import (
 	"sync/atomic"
 
 	"github.com/ringway/ringway/internal/dataserver"
-	"github.com/ringway/ringway/membership"
 	"github.com/ringway/ringway/membership/gossip"
 	"github.com/ringway/ringway/ring"
 )
@@ -22,12 +22,13 @@ type Config struct {
 	HTTP   HTTPConfig
 
 	// Gossip is the member's configuration. Its Node must be set; Kind, Address
-	// (if empty), Server, HandOver and the Logger are filled in here.
+	// (if empty), HTTP, Server, HandOver and the Logger are filled in here.
 	Gossip gossip.Config
 
-	// HandOver brings the keys that change owner in a transition from this node
-	// to their new owners: see gossip.NodeConfig. nil: they become misses.
-	HandOver func(ctx context.Context, view membership.View, transition uint64) error
+	// Mover brings the keys that change owner in a transition from this node to
+	// their new owners; nil: New makes one, as Move says. It is closed in the end.
+	Mover Mover
+	Move  MoveConfig
 
 	Logger  *slog.Logger // nil means slog.Default()
 	Version string       // of the program, for the metrics
@@ -37,6 +38,10 @@ type Config struct {
 type HTTPConfig struct {
 	Address string // host:port or unix:///path; empty: nowhere
 	Token   string // that changes need; empty: a connection from this machine
+
+	// Advertise is the host:port at which others reach Address, if that is not
+	// what is listened on; its name must be short, see gossip.NodeConfig.HTTP.
+	Advertise string
 
 	// CertFile and KeyFile, PEM, make it HTTPS. They are read again for each
 	// connection.
@@ -63,10 +68,11 @@ type Agent struct {
 
 	listener net.Listener // nil: no HTTP
 	stop     context.CancelFunc
+	fence    fence // nil: none is needed
 
-	leave    sync.Once
-	leaving  chan struct{} // closed by Leave
-	exported atomic.Bool   // all that the node had to hand over to leave
+	leaving   chan struct{} // holds one while Leave has to be heeded
+	departing atomic.Bool   // since Leave, unless that was aborted
+	exported  atomic.Bool   // all that the node had to hand over to leave
 
 	keysMu sync.Mutex // held while keys change
 	keys   [][]byte   // guarded by keysMu
@@ -79,18 +85,33 @@ func New(ctx context.Context, cfg Config) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newAgent(ctx, cfg, data)
+	door, err := newFence(cfg.Server)
+	if err != nil {
+		_ = data.Close()
+		return nil, err
+	}
+	if cfg.Mover == nil && cfg.Gossip.Node != nil {
+		if cfg.Mover, err = newMover(cfg); err != nil {
+			_, _ = data.Close(), door.Close()
+			return nil, err
+		}
+	}
+	return newAgent(ctx, cfg, data, door)
 }
 
-func newAgent(ctx context.Context, cfg Config, data dataserver.Server) (a *Agent, err error) {
+// newAgent puts the parts together. Without a fence no mover is let in.
+func newAgent(ctx context.Context, cfg Config, data dataserver.Server, door fence) (a *Agent, err error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	a = &Agent{cfg: cfg, log: cfg.Logger, leaving: make(chan struct{}), keys: cfg.Gossip.Keys}
+	a = &Agent{cfg: cfg, log: cfg.Logger, fence: door, leaving: make(chan struct{}, 1), keys: cfg.Gossip.Keys}
 	a.data = &server{data: data, log: a.log, counters: &a.counters}
 	defer func() {
 		if err != nil {
 			a.close()
+			if door != nil {
+				_ = door.Close()
+			}
 		}
 	}()
 	if cfg.Gossip.Node == nil {
@@ -100,6 +121,7 @@ func newAgent(ctx context.Context, cfg Config, data dataserver.Server) (a *Agent
 	if a.board, err = newBoard(a.cfg.Gossip.Placement); err != nil {
 		return a, err
 	}
+	a.board.cluster = cmp.Or(cfg.Gossip.Cluster, gossip.DefaultCluster)
 	if a.listener, err = listen(ctx, cfg.HTTP); err != nil {
 		return a, err
 	}
@@ -138,9 +160,10 @@ func (a *Agent) gossipConfig() gossip.Config {
 	if n.Address == "" {
 		n.Address = a.data.data.Address()
 	}
-	if a.cfg.HandOver != nil {
+	if a.cfg.Mover != nil {
 		n.HandOver = a.handOver
 	}
+	n.HTTP = a.cfg.HTTP.shown(a.listener)
 	cfg.Node, cfg.Logger = &n, a.log
 	return cfg
 }
@@ -162,6 +185,9 @@ func (a *Agent) newFront() *front {
 func (a *Agent) Run(ctx context.Context) error {
 	var work sync.WaitGroup
 	work.Go(a.follow)
+	if a.fence != nil {
+		work.Go(func() { a.keepFence(a.front.closing.Done()) })
+	}
 	serving := a.serve(&work)
 	err := a.wait(ctx, serving)
 	a.stop() // requests that wait for news are answered now
@@ -199,6 +225,9 @@ func (a *Agent) close() {
 	}
 	if a.listener != nil {
 		_ = a.listener.Close()
+	}
+	if a.cfg.Mover != nil {
+		_ = a.cfg.Mover.Close()
 	}
 	_ = a.data.data.Close()
 }

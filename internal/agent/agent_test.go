@@ -16,6 +16,7 @@ import (
 	"github.com/ringway/ringway/internal/dataserver/dataservertest"
 	"github.com/ringway/ringway/membership"
 	"github.com/ringway/ringway/membership/gossip"
+	"github.com/ringway/ringway/rebalance"
 	"github.com/ringway/ringway/ring"
 )
 
@@ -56,7 +57,7 @@ func start(t *testing.T, cfg Config, keys ...string) *running {
 	t.Helper()
 	r := &running{data: dataservertest.New(membership.Redis, "127.0.0.1:6379", ""), ended: make(chan struct{})}
 	r.data.Set(keys...)
-	a, err := newAgent(context.Background(), cfg, r.data)
+	a, err := newAgent(context.Background(), cfg, r.data, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,9 +215,13 @@ func TestRemovedKeysAreCounted(t *testing.T) {
 }
 
 func TestMetrics(t *testing.T) {
-	a := start(t, config("a"))
-	a.active(t)
-	eventually(t, "there is a view", func() bool { code, _ := a.get(t, agentapi.RingPath); return code == http.StatusOK })
+	cfg := config("a")
+	cfg.Mover = &fakeMover{progress: rebalance.Progress{State: rebalance.Paused, Pass: 3, KeysLeft: -1, TimeLeft: -1}}
+	a := start(t, cfg)
+	eventually(t, "there is a view with the node", func() bool {
+		_, body := a.get(t, agentapi.RingPath)
+		return strings.Contains(body, `"state":"ACTIVE"`)
+	})
 	code, body := a.get(t, "/metrics")
 	if code != http.StatusOK {
 		t.Fatalf("%d %s", code, body)
@@ -229,6 +234,7 @@ func TestMetrics(t *testing.T) {
 		"ringway_agent_healthy 1", "ringway_agent_ready 1", "ringway_agent_share 1", "ringway_agent_agreement 1", "ringway_agent_epoch ",
 		`ringway_agent_probes_total{result="failed"} 0`, `ringway_agent_ignored_messages_total{reason="version"} 0`,
 		"ringway_agent_purged_keys_total 0", "ringway_agent_swept_keys_total 0", "ringway_agent_evictions_total 0", "ringway_agent_conflicts_total 0",
+		"ringway_agent_move_keys_total 0", "ringway_agent_move_errors_total 0", `ringway_agent_move_state{state="paused"} 1`, "ringway_agent_move_pass 3",
 		`ringway_agent_transitions_total{kind="redis"} 0`, `ringway_agent_transition{kind="memcached"} 0`, "go_goroutines ", "process_open_fds ",
 	} {
 		if !strings.Contains(body, want) {
@@ -275,7 +281,7 @@ func TestHandOver(t *testing.T) {
 			var called atomic.Int64
 			cfg := config("b", a.GossipAddr())
 			cfg.Gossip.Timing.LeaveTimeout = test.timeout
-			cfg.HandOver = func(ctx context.Context, v membership.View, transition uint64) error {
+			cfg.Mover = &fakeMover{run: func(ctx context.Context, v membership.View, transition uint64) error {
 				called.Add(1)
 				if number, _ := v.Transition(membership.Redis); number != transition {
 					t.Errorf("transition %d of a view with %d", transition, number)
@@ -284,7 +290,7 @@ func TestHandOver(t *testing.T) {
 					<-ctx.Done()
 				}
 				return test.result
-			}
+			}}
 			b := start(t, cfg)
 			b.active(t)
 			b.Leave()
@@ -303,13 +309,12 @@ func TestHandOver(t *testing.T) {
 // A node that gave up before a key could move left unfinished, too; one that is
 // alone has nobody to hand over to.
 func TestHandOverNotBegun(t *testing.T) {
-	handOver := func(context.Context, membership.View, uint64) error { return nil }
 	cfg := config("a")
-	cfg.HandOver = handOver
+	cfg.Mover = &fakeMover{}
 	a := start(t, cfg)
 	a.active(t)
 	cfg = config("b", a.GossipAddr())
-	cfg.HandOver, cfg.Gossip.Timing.LeaveTimeout = handOver, time.Nanosecond
+	cfg.Mover, cfg.Gossip.Timing.LeaveTimeout = &fakeMover{}, time.Nanosecond
 	b := start(t, cfg)
 	b.active(t)
 	b.Leave()

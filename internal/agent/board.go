@@ -14,6 +14,7 @@ import (
 // board holds the newest answer to GET /v1/ring: made once a view, however many
 // ask. It is safe for concurrent use.
 type board struct {
+	cluster   string // the fleet's name
 	placement ring.Config
 	described agentapi.Placement
 
@@ -47,6 +48,7 @@ func (b *board) post(v membership.View) error {
 	if err != nil {
 		return err
 	}
+	r.Cluster = b.cluster
 	body, err := json.Marshal(r)
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/ringway/ringway/internal/agentapi"
 	"github.com/ringway/ringway/membership"
 	"github.com/ringway/ringway/membership/gossip"
 	"github.com/ringway/ringway/ring"
@@ -42,6 +43,7 @@ type fakeNode struct {
 	left    int
 	weights []float64
 	refuse  error // of SetWeight
+	mover   *fakeMover
 }
 
 func (n *fakeNode) Status() gossip.Status {
@@ -69,6 +71,24 @@ func (n *fakeNode) SetWeight(weight float64) error {
 		n.weights = append(n.weights, weight)
 	}
 	return n.refuse
+}
+
+func (n *fakeNode) Rebalance() agentapi.Rebalance {
+	r := agentapi.Rebalance{Schema: agentapi.RebalanceSchema, ID: "a", Phase: "stable", State: "none"}
+	if n.mover != nil {
+		describeMover(&r, n.mover)
+	}
+	return r
+}
+
+func (n *fakeNode) Order(o agentapi.RebalanceOrder) error {
+	switch {
+	case o.Abort:
+		return gossip.ErrNoTransition
+	case n.mover == nil:
+		return errNoMover
+	}
+	return orderMover(n.mover, o)
 }
 
 // newTestFront returns a front without a view yet.

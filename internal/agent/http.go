@@ -44,6 +44,8 @@ func (f *front) handler() http.Handler {
 	mux.Handle("GET /metrics", f.metrics)
 	mux.HandleFunc("POST /v1/leave", f.leave)
 	mux.HandleFunc("POST /v1/weight", f.weight)
+	mux.HandleFunc("GET "+agentapi.RebalancePath, f.rebalance)
+	mux.HandleFunc("POST "+agentapi.RebalancePath, f.order)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -155,7 +157,16 @@ func (f *front) ready(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, string(s.Node.State)+"\n")
 }
 
+// leave takes the ID of the node that is meant, or nothing.
 func (f *front) leave(w http.ResponseWriter, r *http.Request) {
+	var o agentapi.LeaveOrder
+	if err := decode(r, &o); err != nil && !errors.Is(err, io.EOF) {
+		deny(w, http.StatusBadRequest, fmt.Sprintf(`body: got %v, want {"id": ID}, or nothing`, clip(err.Error())))
+		return
+	}
+	if f.misdirected(w, o.ID) {
+		return
+	}
 	f.log.Info("told to leave", "from", r.RemoteAddr)
 	f.node.Leave()
 	f.accepted(w)
@@ -165,12 +176,7 @@ func (f *front) weight(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Weight *float64 `json:"weight"`
 	}
-	decoder := json.NewDecoder(r.Body)
-	decoder.DisallowUnknownFields()
-	err := decoder.Decode(&body)
-	if err == nil && decoder.More() {
-		err = errors.New("more than one value")
-	}
+	err := decode(r, &body)
 	switch {
 	case err != nil:
 		deny(w, http.StatusBadRequest, fmt.Sprintf(`body: got %v, want {"weight": NUMBER}`, clip(err.Error())))

@@ -11,15 +11,27 @@ import (
 
 // wait returns when there is a reason to end.
 func (a *Agent) wait(ctx context.Context, serving <-chan error) error {
-	select {
-	case err := <-serving:
-		return err
-	case <-ctx.Done():
-		return ErrCut
-	case <-a.gossip.Done():
-		return a.refused(ctx, a.gossip.Err())
-	case <-a.leaving:
-		return a.depart(ctx)
+	for {
+		select {
+		case err := <-serving:
+			return err
+		case <-ctx.Done():
+			return ErrCut
+		case <-a.gossip.Done():
+			return a.refused(ctx, a.gossip.Err())
+		case <-a.gossip.Left():
+			a.log.Warn("joining was aborted: the node has left, and the agent ends; start it again to have it join")
+			a.sayGoodbye(ctx)
+			return nil
+		case <-a.leaving:
+			err := a.depart(ctx)
+			if !errors.Is(err, gossip.ErrRolledBack) {
+				return err
+			}
+			a.log.Warn("leaving was aborted: the node stays, and the agent goes on")
+			a.exported.Store(false)
+			a.departing.Store(false)
+		}
 	}
 }
 
@@ -64,7 +76,7 @@ func (a *Agent) depart(ctx context.Context) error {
 		bounded, cancel = context.WithTimeout(ctx, limit+leaveSlack)
 		defer cancel()
 	}
-	owes := a.cfg.HandOver != nil && state != membership.Announced && !a.alone()
+	owes := a.cfg.Mover != nil && state != membership.Announced && !a.alone()
 	switch err := a.gossip.Leave(bounded); {
 	case ctx.Err() != nil:
 		return ErrCut
@@ -76,17 +88,17 @@ func (a *Agent) depart(ctx context.Context) error {
 	return nil
 }
 
-// Leave makes Run hand the node's keys over and return. It may be called again.
-func (a *Agent) Leave() { a.leave.Do(func() { close(a.leaving) }) }
-
-// handOver notes whether the one by which the node leaves came to its end.
-func (a *Agent) handOver(ctx context.Context, view membership.View, transition uint64) error {
-	err := a.cfg.HandOver(ctx, view, transition)
-	if self, _ := view.Member(a.cfg.Gossip.Name); err == nil && (self.State == membership.Leaving || self.State == membership.Exporting) {
-		a.exported.Store(true)
+// Leave makes Run hand the node's keys over and return. It may be called again,
+// which matters only if the first was aborted.
+func (a *Agent) Leave() {
+	if a.departing.Swap(true) {
+		return
 	}
-	return err
+	a.leaving <- struct{}{} // there is room: whoever takes it out ends departing later
 }
+
+// Leaving reports whether the node has been told to leave and goes on with that.
+func (a *Agent) Leaving() bool { return a.departing.Load() }
 
 // alone reports whether no other node of the kind owns keys, so that there is
 // nobody to hand over to.

@@ -19,6 +19,7 @@ type counters struct {
 	probes, probesFailed atomic.Int64
 	probeNanoseconds     atomic.Int64 // of the last probe
 	purged, swept        atomic.Int64 // keys
+	moves                moveCounters
 
 	mu          sync.Mutex                 // guards what follows
 	transitions map[membership.Kind]int64  // seen
@@ -87,6 +88,18 @@ var metricNames = []struct {
 	{"probe_seconds", "Duration of the last probe.", nil},
 	{"purged_keys_total", "Keys removed by purges.", nil},
 	{"swept_keys_total", "Keys removed by sweeps.", nil},
+	{"move_keys_total", "Keys copied to their new owners.", nil},
+	{"move_bytes_total", "Bytes of values copied to their new owners, as they were sent.", nil},
+	{"move_errors_total", "Hand-overs that failed.", nil},
+	{"move_state", "1 for what the mover is doing.", []string{"state"}},
+	{"move_pass", "Pass over the server's keys, from 1 on; 0 before the first hand-over.", nil},
+	{"move_keys_left", "Keys that are left in the pass, estimated; absent while that is not known.", nil},
+	{"move_seconds_left", "Time left at the present pace; absent while that is not known.", nil},
+	{"move_keys_per_second", "Keys moved a second.", nil},
+	{"move_bytes_per_second", "Bytes moved a second.", nil},
+	{"move_pace", "1, or less while the mover spares a server that is slow.", nil},
+	{"move_limit_keys_per_second", "Most keys a second, 0 for no limit.", nil},
+	{"move_limit_bytes_per_second", "Most bytes a second, 0 for no limit.", nil},
 }
 
 func (a *Agent) newMetrics() http.Handler {
@@ -117,6 +130,7 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	c.collectNode(gauge)
 	c.collectFleet(gauge)
 	c.collectCounters(gauge, counter)
+	c.collectMoves(gauge, counter)
 }
 
 var nodeStates = []membership.State{
@@ -156,6 +170,7 @@ func (c *collector) collectFleet(gauge emit) {
 	gauge("agreement", truth(len(p.view.Disagree) == 0))
 	for _, kind := range []membership.Kind{membership.Redis, membership.Memcached} {
 		number, _ := p.view.Transition(kind)
+		number, _ = membership.IsRollback(number)
 		gauge("transition", float64(number), string(kind))
 	}
 }

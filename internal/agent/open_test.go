@@ -74,7 +74,7 @@ func TestNewFails(t *testing.T) {
 		cfg := config("a")
 		change(&cfg)
 		data := dataservertest.New(membership.Redis, "127.0.0.1:6379", "")
-		if _, err := newAgent(context.Background(), cfg, data); err == nil {
+		if _, err := newAgent(context.Background(), cfg, data, nil); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 		if err := data.Probe(context.Background()); !errors.Is(err, dataserver.ErrClosed) {
@@ -126,7 +126,7 @@ func TestUnixSocket(t *testing.T) {
 	}
 	cfg := config("a")
 	cfg.HTTP.Address = unixScheme + path
-	if _, err := newAgent(context.Background(), cfg, dataservertest.New(membership.Redis, "127.0.0.1:6379", "")); err == nil || !strings.Contains(err.Error(), "somebody answers there") {
+	if _, err := newAgent(context.Background(), cfg, dataservertest.New(membership.Redis, "127.0.0.1:6379", ""), nil); err == nil || !strings.Contains(err.Error(), "somebody answers there") {
 		t.Errorf("a socket in use: %v", err)
 	}
 	old.SetUnlinkOnClose(false)

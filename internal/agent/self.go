@@ -16,6 +16,8 @@ type node interface {
 	Members() []gossip.Member
 	Leave()
 	SetWeight(weight float64) error
+	Rebalance() agentapi.Rebalance
+	Order(o agentapi.RebalanceOrder) error
 }
 
 // Status returns what the agent knows of itself.
@@ -67,7 +69,7 @@ func describe(p *posting, members []gossip.Member) agentapi.Members {
 			i = len(out.Members)
 			out.Members = append(out.Members, extra(m))
 		}
-		out.Members[i].Fingerprint = m.Fingerprint
+		out.Members[i].Fingerprint, out.Members[i].HTTP = m.Fingerprint, m.HTTP
 		if inView {
 			out.Members[i].Since = m.Since.UTC()
 		}

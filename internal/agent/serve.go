@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -28,6 +29,29 @@ const (
 	idleTimeout     = 2 * time.Minute
 	shutdownTimeout = 5 * time.Second
 )
+
+// shown is where others reach what is listened on, as gossip takes it; empty if
+// they cannot: a socket of this machine.
+func (cfg HTTPConfig) shown(l net.Listener) string {
+	scheme := "http://"
+	if cfg.CertFile != "" {
+		scheme = "https://"
+	}
+	if l == nil || l.Addr().Network() == "unix" {
+		return ""
+	}
+	at := cfg.Advertise
+	if at == "" {
+		bound, err := netip.ParseAddrPort(l.Addr().String())
+		if err != nil {
+			return ""
+		}
+		if at = bound.String(); bound.Addr().IsUnspecified() {
+			at = fmt.Sprintf(":%d", bound.Port()) // at the host where the agent gossips
+		}
+	}
+	return scheme + at
+}
 
 // listen opens the address for HTTP; nil if there is none.
 func listen(ctx context.Context, cfg HTTPConfig) (net.Listener, error) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ringway/ringway/internal/dataserver"
+	"github.com/ringway/ringway/internal/failpoint"
 	"github.com/ringway/ringway/membership/gossip"
 )
 
@@ -40,6 +41,7 @@ func (s *server) Purge(ctx context.Context) (int64, error) {
 func (s *server) Sweep(ctx context.Context, keep func(key string) bool) (int64, error) {
 	progress := s.progress("sweep", &s.counters.swept)
 	removed, err := s.data.Sweep(ctx, keep, progress)
+	failpoint.At("agent.swept")
 	progress(removed)
 	return removed, err
 }

@@ -80,7 +80,9 @@ func golden(t *testing.T, name string, value any) {
 // not change, and that nothing of a view is lost on the way.
 func TestRingAndBack(t *testing.T) {
 	v, p := fleet(t)
-	golden(t, "ring.json", ringOf(t, v, p))
+	said := ringOf(t, v, p)
+	said.Cluster = "blue"
+	golden(t, "ring.json", said)
 	text, err := os.ReadFile(filepath.Join("testdata", "ring.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +95,7 @@ func TestRingAndBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !reflect.DeepEqual(back, v) || r.Placement != p {
+	if !reflect.DeepEqual(back, v) || r.Placement != p || r.Cluster != "blue" {
 		t.Errorf("got  %+v\nwant %+v", back, v)
 	}
 }
@@ -107,7 +109,7 @@ func TestEmptyFleet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"members":[]`, `"fingerprints":{}`, `"transitions":{}`, `"disagree":[]`, `"seed_fingerprint":""`, `"virtual_nodes":160`} {
+	for _, want := range []string{`"members":[]`, `"fingerprints":{}`, `"transitions":{}`, `"disagree":[]`, `"cluster":""`, `"seed_fingerprint":""`, `"virtual_nodes":160`} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("%s is not in %s", want, text)
 		}

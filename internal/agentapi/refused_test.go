@@ -21,7 +21,7 @@ func TestViewRefuses(t *testing.T) {
 	for want, change := range map[string]func(r *Ring){
 		`schema: got "ringway.ring/2", want "ringway.ring/1"`: func(r *Ring) { r.Schema = "ringway.ring/2" },
 		`… (1048576 bytes), want "ringway.ring/1"`:            func(r *Ring) { r.Schema = long },
-		"epoch: got 4611686018427387905, want at most 2^62":   func(r *Ring) { r.Epoch = MaxEpoch + 1 },
+		"epoch: got 4503599627370496, want at most 2^52 - 1":  func(r *Ring) { r.Epoch = MaxEpoch + 1 },
 		"fingerprint: got \"0000":                             func(r *Ring) { r.Fingerprint = hex64 },
 		"fingerprint: got \"xxxx":                             func(r *Ring) { r.Fingerprint = long },
 		"algorithm: got \"\"":                                 func(r *Ring) { r.Placement.Algorithm = "" },
@@ -29,6 +29,8 @@ func TestViewRefuses(t *testing.T) {
 		"hash: got \"\"":                                      func(r *Ring) { r.Placement.Hash = "" },
 		"virtual_nodes: got 0, want 1 to":                     func(r *Ring) { r.Placement.VirtualNodes = 0 },
 		"virtual_nodes: got 16777217":                         func(r *Ring) { r.Placement.VirtualNodes = ring.MaxTokens + 1 },
+		"cluster: got \"xxx":                                  func(r *Ring) { r.Cluster = strings.Repeat("x", 65) },
+		"cluster: got \"\\xff\"":                              func(r *Ring) { r.Cluster = "\xff" },
 		"seed_fingerprint: got \"12\"":                        func(r *Ring) { r.Placement.SeedFingerprint = "12" },
 		"fingerprints: got kind \"router\", want one of":      func(r *Ring) { r.Fingerprints[membership.Router] = hex64 },
 		"fingerprints of redis: got \"12\", want 64":          func(r *Ring) { r.Fingerprints[membership.Redis] = "12" },

@@ -31,6 +31,10 @@ type Ring struct {
 	Schema string `json:"schema"` // RingSchema
 	Epoch  uint64 `json:"epoch"`
 
+	// Cluster is the name of the fleet; empty if the agent does not say it. It is
+	// for RingOf's caller to fill in: a view has none.
+	Cluster string `json:"cluster"`
+
 	// Fingerprint is that of the whole view, as 64 hexadecimal digits: of the
 	// placement and of each kind's two rings and transition. Views that send
 	// every key to the same nodes have the same one.

@@ -15,9 +15,10 @@ import (
 const (
 	// MaxEpoch keeps one agent that makes up a number from ending the count: it
 	// is the largest stamp that gossip accepts.
-	MaxEpoch = 1 << 62
+	MaxEpoch = 1<<52 - 1
 
 	maxNameLength = 512 // bytes of a name in Disagree, which may be a URL
+	maxCluster    = 64  // bytes of the name of a fleet, as in gossip
 )
 
 // View returns the view that an agent has sent, with version 0. It checks all of
@@ -32,7 +33,7 @@ func (r Ring) View() (membership.View, error) {
 }
 
 func (r Ring) view() (v membership.View, err error) {
-	if err := errors.Join(checkSchema(r.Schema, RingSchema), checkEpoch(r.Epoch), r.Placement.check(), checkNames(r.Disagree)); err != nil {
+	if err := errors.Join(checkSchema(r.Schema, RingSchema), checkEpoch(r.Epoch), checkCluster(r.Cluster), r.Placement.check(), checkNames(r.Disagree)); err != nil {
 		return v, err
 	}
 	members, err := r.members()
@@ -60,7 +61,14 @@ func (r Ring) view() (v membership.View, err error) {
 
 func checkEpoch(epoch uint64) error {
 	if epoch > MaxEpoch {
-		return fmt.Errorf("epoch: got %d, want at most 2^62", epoch)
+		return fmt.Errorf("epoch: got %d, want at most 2^52 - 1", epoch)
+	}
+	return nil
+}
+
+func checkCluster(name string) error {
+	if len(name) > maxCluster || !utf8.ValidString(name) {
+		return fmt.Errorf("cluster: got %s, want at most %d bytes of UTF-8", shown(name), maxCluster)
 	}
 	return nil
 }

@@ -13,6 +13,9 @@
 // are neither counted nor removed: there is no FLUSHALL here, and memcached's
 // flush_all, which knows no prefix, is sent only where there is none.
 //
+// Fences and tombstones, which clients and movers keep on a server during a
+// transition (package transit), are not keys in this sense: they are passed over.
+//
 // # How it works
 //
 // Redis: Probe, Identity, Memory and the count of a whole database share one

@@ -36,15 +36,20 @@ func newMemcached(b base) (*memcachedServer, error) {
 }
 
 func (m *memcachedServer) client(replyTimeout time.Duration) (*memcache.Client, error) {
-	address := m.at.address
-	if m.at.unix {
+	return memcache.New(m.memcacheConfig(replyTimeout))
+}
+
+// memcacheConfig is that of all clients.
+func (b *base) memcacheConfig(replyTimeout time.Duration) memcache.Config {
+	address := b.at.address
+	if b.at.unix {
 		address = "unix://" + address
 	}
-	return memcache.New(memcache.Config{
+	return memcache.Config{
 		Address: address, Conns: 1, EncodeKeys: true,
-		DialTimeout: m.timeout, ReplyTimeout: replyTimeout,
-		Dial: func(ctx context.Context, _, _ string) (net.Conn, error) { return m.dial(ctx) },
-	})
+		DialTimeout: b.timeout, ReplyTimeout: replyTimeout,
+		Dial: func(ctx context.Context, _, _ string) (net.Conn, error) { return b.dial(ctx) },
+	}
 }
 
 // Close implements Server.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/ringway/ringway/router/memcache"
@@ -37,8 +36,8 @@ const (
 // upon them.
 func (m *memcachedServer) Count(ctx context.Context) (int64, error) {
 	var n int64
-	err := m.dump(ctx, "count", func(key string) bool {
-		if strings.HasPrefix(key, m.prefix) {
+	err := m.dump(ctx, "count", func(item memcache.ItemInfo) bool {
+		if m.ours(item.Key) {
 			n++
 		}
 		return true
@@ -127,8 +126,8 @@ func (m *memcachedServer) walk(ctx context.Context, what string, keep func(key s
 	unnameable := make(map[string]bool)
 	for range m.maxDumps {
 		var keys []string
-		err := m.dump(ctx, what, func(key string) bool {
-			if strings.HasPrefix(key, m.prefix) && !keep(key) && !unnameable[key] {
+		err := m.dump(ctx, what, func(item memcache.ItemInfo) bool {
+			if key := item.Key; m.ours(key) && !keep(key) && !unnameable[key] {
 				keys = append(keys, key)
 			}
 			return len(keys) < m.gatherMax
@@ -196,12 +195,12 @@ func (m *memcachedServer) deleteSome(ctx context.Context, what string, keys []st
 	return nil
 }
 
-// dump calls take for every key on the server until it returns false.
+// dump calls take for every item on the server until it returns false.
 //
 // An empty dump proves nothing: newer versions answer with one when their hash
 // table is growing. It is believed where the server says that it is empty, or
 // when the table has not grown meanwhile.
-func (m *memcachedServer) dump(ctx context.Context, what string, take func(key string) bool) error {
+func (m *memcachedServer) dump(ctx context.Context, what string, take func(memcache.ItemInfo) bool) error {
 	waiting := m.begin(ctx, what, m.busyFor) // bounds the pauses, and not a dump that works
 	defer waiting.end()
 	before, err := m.numbers(ctx, what)
@@ -233,7 +232,7 @@ func (n numbers) steady(later numbers) bool {
 }
 
 // dumpOnce returns how many keys the server has dumped.
-func (m *memcachedServer) dumpOnce(ctx context.Context, what string, take func(key string) bool) (n int, err error) {
+func (m *memcachedServer) dumpOnce(ctx context.Context, what string, take func(memcache.ItemInfo) bool) (n int, err error) {
 	e := m.begin(ctx, what, 0)
 	defer e.end()
 	for item, err := range m.work.Metadump(e.ctx) {
@@ -241,7 +240,7 @@ func (m *memcachedServer) dumpOnce(ctx context.Context, what string, take func(k
 			return n, e.verdict(timely(err))
 		}
 		n++
-		if !take(item.Key) {
+		if !take(item) {
 			break
 		}
 	}

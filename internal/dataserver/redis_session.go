@@ -38,28 +38,35 @@ func (r *redisServer) newSession() (*session, error) {
 	s := &session{secret: password}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	var dialled atomic.Bool
-	s.client = redis.NewClient(&redis.Options{
-		Network: r.at.network, Addr: r.at.address,
-		Dialer: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			if dialled.Swap(true) {
-				return nil, ErrConnectionLost
-			}
-			ctx, cancel := context.WithCancel(ctx)
-			defer cancel()
-			defer context.AfterFunc(s.ctx, cancel)()
-			return r.dialer.dial(ctx)
-		},
-		OnConnect: func(ctx context.Context, conn *redis.Conn) error {
-			return r.introduce(ctx, conn, password)
-		},
-		Protocol: 2, DisableIdentity: true,
-		MaxRetries: -1, DialerRetries: 1,
-		PoolSize: sessionPool, PipelinePoolSize: -1, ConnMaxIdleTime: -1,
-		ContextTimeoutEnabled: true,
-		DialTimeout:           r.timeout, ReadTimeout: r.patience, WriteTimeout: r.patience,
+	options := r.options(func(ctx context.Context) (net.Conn, error) {
+		if dialled.Swap(true) {
+			return nil, ErrConnectionLost
+		}
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(s.ctx, cancel)()
+		return r.dialer.dial(ctx)
 	})
+	options.OnConnect = func(ctx context.Context, conn *redis.Conn) error {
+		return r.introduce(ctx, conn, password)
+	}
+	options.PoolSize = sessionPool
+	s.client = redis.NewClient(options)
 	s.client.AddHook(listener{s})
 	return s, nil
+}
+
+// options are those of all clients: they repeat nothing by themselves.
+func (r *redisServer) options(dial func(context.Context) (net.Conn, error)) *redis.Options {
+	return &redis.Options{
+		Network: r.at.network, Addr: r.at.address,
+		Dialer:   func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
+		Protocol: 2, DisableIdentity: true,
+		MaxRetries: -1, DialerRetries: 1,
+		PipelinePoolSize: -1, ConnMaxIdleTime: -1,
+		ContextTimeoutEnabled: true,
+		DialTimeout:           r.timeout, ReadTimeout: r.patience, WriteTimeout: r.patience,
+	}
 }
 
 // introduce does what go-redis could do by itself, but would tell the failure of

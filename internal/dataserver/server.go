@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"time"
 
+	"github.com/ringway/ringway/internal/transit"
 	"github.com/ringway/ringway/membership"
 )
 
@@ -35,16 +37,18 @@ type Server interface {
 	// comes back with that: Memcached forgets what it held.)
 	Identity(ctx context.Context) (string, error)
 
-	// Count returns how many keys there are under the prefix. 0 is exact, as
-	// long as nobody writes. Redis counts keys whose time is up and that it has
-	// not removed yet, and with a prefix possibly one twice while the server
-	// resizes its table. It costs a walk over all keys of the server, unless it
-	// is Redis without a prefix.
+	// Count returns how many keys there are under the prefix, without the fences
+	// and tombstones of transitions; in a large Redis database, without a prefix,
+	// those are counted too. 0 is exact, as long as nobody writes. Redis counts
+	// keys whose time is up and that it has not removed yet, and, when it walks,
+	// possibly one twice while the server resizes its table. It costs a walk over
+	// all keys of the server, unless it is a large Redis without a prefix.
 	Count(ctx context.Context) (int64, error)
 
 	// Purge removes every key that is there when it begins, and possibly some
-	// that come meanwhile. It returns how many went, also with an error:
-	// counted just before where all are dropped at once. progress, unless nil,
+	// that come meanwhile. It returns how many went, also with an error: where all
+	// are dropped at once, fences and tombstones with them, as they were counted
+	// just before. progress, unless nil,
 	// is called now and then with that number so far, from this goroutine.
 	Purge(ctx context.Context, progress func(removed int64)) (removed int64, err error)
 
@@ -107,6 +111,12 @@ func newBase(config Config, at endpoint) base {
 
 func (b *base) Kind() membership.Kind { return b.at.kind }
 func (b *base) Address() string       { return b.at.announced() }
+
+// ours reports whether a key is one that the Server sees: under the prefix, and
+// no fence or tombstone.
+func (b *base) ours(key string) bool {
+	return strings.HasPrefix(key, b.prefix) && !transit.IsMarker(key)
+}
 
 // String names the server; there is nothing secret in it.
 func (b *base) String() string { return b.at.name() }

@@ -72,6 +72,7 @@ func TestRules(t *testing.T) {
 		{"simulations", "…/cmd/ringsim", "may use only"},
 		{"simulations", "github.com/spf13/cobra", "only a command line needs"},
 		{"router", "github.com/spf13/pflag", "only a command line needs"},
+		{"rebalance", "github.com/alicebob/miniredis/v2/server", "only a command line needs"},
 		{"router", "github.com/redis/go-redis/v9", ""},
 		{"router", "github.com/prometheus/client_golang/prometheus", "only router/metrics may"},
 		{"router/memcache", "github.com/prometheus/common/model", "only router/metrics may"},

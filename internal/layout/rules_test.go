@@ -89,7 +89,8 @@ var rules = map[string]rule{
 // ring must not be given a command line with it.
 var libraries = []string{"ring", "membership", "router", "rebalance", "cache", "simulations"}
 
-var commandLine = []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3"}
+var commandLine = []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3",
+	"github.com/alicebob/miniredis", "github.com/yuin/gopher-lua"} // the embedded servers of ringway demo
 
 // A goPackage is what go list says of a package, its tests left out.
 type goPackage struct {

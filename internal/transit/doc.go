@@ -53,10 +53,28 @@
 // by then may still arrive. It does no harm unless the network holds it back for
 // longer than a tombstone lives.
 //
+// # Fences
+//
+// While a receiver is in a transition, its agent keeps a [Fence] on its server: a
+// short-lived key that names the transition. The mover's copies arrive only while
+// it is there: one that was stopped or cut off, and goes on when the transition is
+// over, brings nothing. Redis checks that in the script that stores
+// ([Redis.StoreFenced]). Memcached has no scripts: there the mover first reserves
+// the key with an open tombstone that lives for CopyLimit, reads the fence after
+// that, and the copy takes the place of that very tombstone or does not arrive
+// ([Memcached.ReserveFenced]). So with movers the server's clock bounds a copy with
+// Memcached too. The copies that clients make need no fence: they are made for an
+// operation that waits for them.
+//
+// [IsMarker] reports fences as well, and the names under which big keys are put
+// together from parts ([PartKey]).
+//
 // # What is needed of the servers
 //
-// Redis 7.0 or later (PEXPIRETIME), with DUMP, RESTORE, TIME, UNLINK, SET, GET,
-// EXISTS, and scripts (EVALSHA, EVAL). Users whose access is limited to patterns
-// of keys need that of the markers too. RESTORE takes what a server of the same
-// version or an older one has dumped. Memcached 1.6 with the meta commands.
+// Redis 7.0 or later (PEXPIRETIME), with TYPE, DUMP, RESTORE, TIME, UNLINK, SET,
+// GET, EXISTS, MGET, and scripts (EVALSHA, EVAL); for the mover also GETRANGE,
+// MEMORY USAGE and the commands that count elements. Users whose access is limited
+// to patterns of keys need that of the markers too: __ringway:*. RESTORE takes what
+// a server of the same version or an older one has dumped. Memcached 1.6 with the
+// meta commands.
 package transit

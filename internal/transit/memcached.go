@@ -41,6 +41,7 @@ type MemcachedLook struct {
 	Kind      Kind   // of the tombstone
 	Leased    bool   // the tombstone is one, or the item is stale: somebody is making a value
 	CAS       uint64 // of the item or the tombstone
+	Refused   error  // why the server took no reservation: see ReserveFenced
 }
 
 // LookRequest returns the request of a look, for batches.
@@ -177,13 +178,17 @@ func (m Memcached) Remove(ctx context.Context, v MemcachedValue) (Outcome, error
 	if err != nil {
 		return 0, err
 	}
-	switch resp.Status {
+	return removed(resp.Status), nil
+}
+
+func removed(s memcache.Status) Outcome {
+	switch s {
 	case memcache.StatusOK:
-		return Removed, nil
+		return Removed
 	case memcache.StatusNotFound:
-		return Gone, nil
+		return Gone
 	}
-	return Changed, nil
+	return Changed
 }
 
 // Copy brings an item from O to N. What it returns of it is for Remove.

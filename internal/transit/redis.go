@@ -3,8 +3,8 @@ package transit
 import (
 	"context"
 	"crypto/sha1"
-	"encoding/hex"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -20,9 +20,6 @@ const closed = "closed" // the value of a closed tombstone; of an open one "open
 
 // Marker returns the name of a key's tombstone.
 func Marker(key string) string { return MarkerPrefix + key }
-
-// IsMarker reports whether a key is a tombstone.
-func IsMarker(key string) bool { return strings.HasPrefix(key, MarkerPrefix) }
 
 // Redis is one Redis server, through a client of the caller's. Each method takes
 // one exchange, two if the server is sent a script for the first time. It holds
@@ -94,58 +91,126 @@ func (r Redis) Look(ctx context.Context, keys ...string) ([]RedisLook, error) {
 // RedisValue is a key as it stands at O.
 type RedisValue struct {
 	Key     string
-	Payload string  // as DUMP gives it
+	Payload string  // as DUMP gives it, or with Plain the value itself
+	Plain   bool    // it is a string
 	Expires int64   // ms since 1970; -1: never
-	State   Outcome // 0: it is here; Gone or TooBig
+	State   Outcome // 0: it is here; Gone, TooBig or Later
+	Size    int64   // bytes of memory; with TooBig only
+}
+
+// A Bound says how much is worth reading at a time. A zero field is no bound.
+type Bound struct {
+	Bytes    int64 // of memory that a key takes, as MEMORY USAGE counts
+	Elements int64 // of a key; needs Bytes
+	Total    int64 // bytes of all payloads; the one that passes it is the last
 }
 
 // Take reads keys of O. limit is the largest size in bytes, as MEMORY USAGE
 // counts it, that is worth reading; 0: any.
 func (r Redis) Take(ctx context.Context, limit int64, keys ...string) ([]RedisValue, error) {
-	reply, err := takeScript.Run(ctx, r.Client, keys, limit).Slice()
+	return r.TakeWithin(ctx, Bound{Bytes: limit}, keys...)
+}
+
+// TakeWithin reads keys of O, 1000 at most.
+func (r Redis) TakeWithin(ctx context.Context, b Bound, keys ...string) ([]RedisValue, error) {
+	reply, err := takeScript.Run(ctx, r.Client, keys, b.Bytes, b.Elements, b.Total).Slice()
 	if err != nil {
 		return nil, err
 	}
-	if len(reply) != len(keys) {
+	if len(reply) != 2*len(keys) {
 		return nil, errReply
 	}
 	values := make([]RedisValue, len(keys))
 	for i, key := range keys {
 		values[i] = RedisValue{Key: key, State: Gone}
-		pair, _ := reply[i].([]any)
-		switch {
-		case len(pair) == 1:
-			values[i].State = TooBig
-		case len(pair) != 2:
+		expires, isInt := reply[2*i+1].(int64)
+		if !isInt {
 			return nil, errReply
-		default:
-			payload, there := pair[0].(string)
-			expires, isInt := pair[1].(int64)
-			if there && isInt && expires > -2 {
-				values[i] = RedisValue{Key: key, Payload: payload, Expires: expires}
+		}
+		switch payload := reply[2*i].(type) {
+		case nil:
+		case int64:
+			values[i].State, values[i].Size = TooBig, payload
+			if payload < 0 {
+				values[i].State, values[i].Size = Later, 0
 			}
+		case string:
+			values[i] = RedisValue{Key: key, Payload: payload, Plain: true, Expires: expires}
+		case []any:
+			dump, isDump := first(payload).(string)
+			if !isDump {
+				return nil, errReply
+			}
+			values[i] = RedisValue{Key: key, Payload: dump, Expires: expires}
+		default:
+			return nil, errReply
 		}
 	}
 	return values, nil
 }
 
+func first(list []any) any {
+	if len(list) == 0 {
+		return nil
+	}
+	return list[0]
+}
+
+// plainFirst returns which values are here, those that are plain first, and how
+// many of these there are. The places of the others are noted in results.
+func plainFirst(values []RedisValue, results []Result) (at []int, plain int) {
+	at = make([]int, 0, len(values))
+	for i, v := range values {
+		switch {
+		case v.State != 0:
+			results[i].Outcome = v.State
+		case v.Plain:
+			at = append(at, i)
+		}
+	}
+	plain = len(at)
+	for i, v := range values {
+		if v.State == 0 && !v.Plain {
+			at = append(at, i)
+		}
+	}
+	return at, plain
+}
+
 // Store writes at N what Take read at O. looks are of the same keys, from before
 // that.
 func (r Redis) Store(ctx context.Context, looks []RedisLook, values []RedisValue) ([]Result, error) {
+	return r.store(ctx, nil, looks, values)
+}
+
+// StoreFenced is Store for a mover: nothing arrives unless N lets it in.
+func (r Redis) StoreFenced(ctx context.Context, f Fence, looks []RedisLook, values []RedisValue) ([]Result, error) {
+	return r.store(ctx, &f, looks, values)
+}
+
+func (r Redis) store(ctx context.Context, f *Fence, looks []RedisLook, values []RedisValue) ([]Result, error) {
 	results := make([]Result, len(values))
-	var keys []string
-	var at []int
-	args := []any{CopyLimit.Milliseconds()}
-	for i, v := range values {
-		if v.State != 0 {
-			results[i].Outcome = v.State
-			continue
-		}
-		keys, at = append(keys, v.Key, Marker(v.Key)), append(at, i)
-		args = append(args, looks[i].Since, looks[i].Marker, max(v.Expires, 0), v.Payload)
-	}
-	if len(keys) == 0 {
+	at, plain := plainFirst(values, results)
+	if len(at) == 0 {
 		return results, nil
+	}
+	oldest, newest := looks[at[0]].Since, looks[at[0]].Since
+	keys := make([]string, len(at), 2*len(at)+1)
+	args := make([]any, 5, 5+2*len(at))
+	for j, i := range at {
+		oldest, newest = min(oldest, looks[i].Since), max(newest, looks[i].Since)
+		keys[j] = values[i].Key
+		keys = append(keys, Marker(values[i].Key))
+		args = append(args, max(values[i].Expires, 0), values[i].Payload)
+	}
+	for j, i := range at {
+		if looks[i].Marker != "" {
+			args = append(args, j+1, looks[i].Marker)
+		}
+	}
+	args[0], args[1], args[2], args[3], args[4] = CopyLimit.Milliseconds(), "", oldest, newest, plain
+	if f != nil {
+		keys, args[1] = append(keys, f.key()), f.value()
 	}
 	return results, outcomesOf(storeScript.Run(ctx, r.Client, keys, args...), results, at)
 }
@@ -153,22 +218,28 @@ func (r Redis) Store(ctx context.Context, looks []RedisLook, values []RedisValue
 // Remove removes at O what is still as Take read it: value and expiry.
 func (r Redis) Remove(ctx context.Context, values ...RedisValue) ([]Result, error) {
 	results := make([]Result, len(values))
-	var keys []string
-	var at []int
-	var args []any
-	for i, v := range values {
-		if v.State != 0 {
-			results[i].Outcome = v.State
-			continue
-		}
-		sum := sha1.Sum([]byte(v.Payload))
-		keys, at = append(keys, v.Key), append(at, i)
-		args = append(args, hex.EncodeToString(sum[:]), v.Expires)
-	}
-	if len(keys) == 0 {
+	at, plain := plainFirst(values, results)
+	if len(at) == 0 {
 		return results, nil
 	}
+	keys := make([]string, len(at))
+	args := make([]any, 1, 1+2*len(at))
+	args[0] = plain
+	for j, i := range at {
+		keys[j] = values[i].Key
+		args = append(args, digest(values[i].Payload), values[i].Expires)
+	}
 	return results, outcomesOf(removeScript.Run(ctx, r.Client, keys, args...), results, at)
+}
+
+// digest is what a payload is recognised by: itself if it is short, which saves
+// the server the hashing, else its SHA-1 and its length. That is longer than what
+// is short, so that no value is taken for the digest of another one.
+func digest(payload string) string {
+	if len(payload) <= 64 {
+		return payload
+	}
+	return fmt.Sprintf("sha1:%x:%020d", sha1.Sum([]byte(payload)), len(payload))
 }
 
 // outcomesOf reads the words of a script into the results at those places.
@@ -188,7 +259,7 @@ func outcomesOf(cmd *redis.Cmd, results []Result, at []int) error {
 		}
 		results[at[i]].Outcome = outcome
 		if outcome == Refused {
-			results[at[i]].Err = errors.New("transit: RESTORE: " + why)
+			results[at[i]].Err = errors.New("transit: the server refused the copy: " + why)
 		}
 	}
 	return nil

@@ -207,6 +207,80 @@ func TestTakeAndRemove(t *testing.T) {
 	}
 }
 
+// TestRemoveCompares: what looks like what was copied stays. Strings are compared
+// by themselves or by their digest, and what is no string by its DUMP.
+func TestRemoveCompares(t *testing.T) {
+	o, _ := twoRedis(t)
+	ctx := t.Context()
+	long := strings.Repeat("content ", 10)
+	for _, c := range []struct {
+		name, was, is string
+		kind          string // a command that makes what is there; empty: SET
+		want          Outcome
+	}{
+		{"the same", "v", "v", "", Removed},
+		{"the same, and long", long, long, "", Removed},
+		{"the same, and empty", "", "", "", Removed},
+		{"long, and as long", long, strings.Replace(long, "c", "C", 1), "", Changed},
+		{"the digest of what was there", long, digest(long), "", Changed},
+		{"what has that digest", digest(long), long, "", Changed},
+		{"a list", "v", "v", "rpush", Changed},
+	} {
+		must(t, o.Client.Set(ctx, "key", c.was, time.Hour).Err())
+		values, err := o.Take(ctx, 0, "key")
+		must(t, err)
+		if c.kind == "" {
+			must(t, o.Client.Set(ctx, "key", c.is, redis.KeepTTL).Err())
+		} else {
+			must(t, o.Client.Del(ctx, "key").Err())
+			must(t, o.Client.Do(ctx, c.kind, "key", c.is).Err())
+			must(t, o.Client.PExpireAt(ctx, "key", time.UnixMilli(values[0].Expires)).Err())
+		}
+		results, err := o.Remove(ctx, values...)
+		if err != nil || results[0].Outcome != c.want || (o.Client.Exists(ctx, "key").Val() == 0) != (c.want == Removed) {
+			t.Errorf("%s: %v, %v, want %v", c.name, results, err, c.want)
+		}
+		must(t, o.Client.Del(ctx, "key").Err())
+	}
+}
+
+// TestStoreMixed: strings, other types, tombstones and what is not here in one
+// batch keep their places.
+func TestStoreMixed(t *testing.T) {
+	o, n := twoRedis(t)
+	ctx := t.Context()
+	must(t, o.Client.RPush(ctx, "list", "v").Err())
+	must(t, o.Client.MSet(ctx, "string", "v", "open", "v", "closed", "v", "there", "v", "reopened", "v").Err())
+	must(t, o.Client.HSet(ctx, "hash", "f", "v").Err())
+	for key, kind := range map[string]Kind{"open": Open, "closed": Closed, "reopened": Open, "hash": Open} {
+		_, err := n.Bury(ctx, kind, key)
+		must(t, err)
+	}
+	must(t, n.Client.Set(ctx, "there", "new", 0).Err())
+	keys := []string{"list", "string", "none", "open", "hash", "closed", "there", "reopened"}
+	looks, err := n.Look(ctx, keys...)
+	must(t, err)
+	values, err := o.Take(ctx, 0, keys...)
+	must(t, err)
+	_, err = n.Bury(ctx, Open, "reopened")
+	must(t, err)
+	results, err := n.Store(ctx, looks, values)
+	must(t, err)
+	want := []Outcome{Copied, Copied, Gone, Copied, Copied, Blocked, Present, Blocked}
+	for i, key := range keys {
+		if results[i].Outcome != want[i] {
+			t.Errorf("%s: %v, want %v", key, results[i], want[i])
+		}
+	}
+	removed, err := o.Remove(ctx, values...)
+	must(t, err)
+	for i, key := range keys {
+		if want := map[bool]Outcome{true: Removed, false: Gone}[key != "none"]; removed[i].Outcome != want {
+			t.Errorf("%s: %v, want %v", key, removed[i], want)
+		}
+	}
+}
+
 // TestRefused: an error of RESTORE is that of its key, and the others go over.
 func TestRefused(t *testing.T) {
 	_, n := twoRedis(t)
@@ -217,7 +291,7 @@ func TestRefused(t *testing.T) {
 	good, err := n.Take(ctx, 0, "model")
 	must(t, err)
 	results, err := n.Store(ctx, looks, []RedisValue{
-		{Key: "bad", Payload: "no dump", Expires: -1}, {Key: "good", Payload: good[0].Payload, Expires: -1}})
+		{Key: "bad", Payload: "no dump", Expires: -1}, {Key: "good", Payload: good[0].Payload, Plain: true, Expires: -1}})
 	must(t, err)
 	if results[0].Outcome != Refused || results[0].Err == nil || results[1].Outcome != Copied {
 		t.Errorf("got %v", results)
@@ -226,7 +300,7 @@ func TestRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer n.Client.ConfigSet(ctx, "maxmemory", "0")
-	results, err = n.Store(ctx, []RedisLook{{Since: time.Now().UnixMilli()}}, []RedisValue{{Key: "full", Payload: good[0].Payload, Expires: -1}})
+	results, err = n.Store(ctx, []RedisLook{{Since: time.Now().UnixMilli()}}, []RedisValue{{Key: "full", Payload: good[0].Payload, Plain: true, Expires: -1}})
 	if err != nil || results[0].Outcome != Refused || !strings.Contains(results[0].Err.Error(), "memory") {
 		t.Errorf("a server without memory: %v, %v", results, err)
 	}

@@ -14,70 +14,180 @@ redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
 return deleted
 `)
 
-// takeScript returns DUMP and PEXPIRETIME of each of KEYS; of one that takes more
-// than ARGV[1] bytes of memory only its size, unless ARGV[1] is 0.
+// fenceScript sets KEYS[1] to ARGV[1] for ARGV[2] ms. For UNLINK see buryScript.
+var fenceScript = redis.NewScript(`
+redis.call('UNLINK', KEYS[1])
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+`)
+
+// takeScript returns two values for each of KEYS, what it is and its PEXPIRETIME:
+// the value of a string, and of anything else its DUMP in a list of one; nil and -2
+// if it is not there. In place of these it returns a number for a key that takes
+// more than ARGV[1] bytes of memory or has more than ARGV[2] elements: the bytes;
+// and -1 for all keys that are left once the payloads add up to ARGV[3] bytes. A
+// limit of 0 is none.
+//
+// DUMP, RESTORE and MEMORY USAGE cost a server several times what GETRANGE and SET
+// do, and most keys of a cache are short strings: these are told by their type, and
+// by what is read of them at most. Elements are counted only where there is memory
+// enough for many.
 var takeScript = redis.NewScript(`
-local limit = tonumber(ARGV[1])
-local out = {}
+local bytes, elements, total = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local count = {hash = 'HLEN', list = 'LLEN', set = 'SCARD', zset = 'ZCARD', stream = 'XLEN'}
+local short = 32768
+local function large(key, kind)
+  local size = redis.pcall('MEMORY', 'USAGE', key)
+  if type(size) ~= 'number' then return nil end
+  if size > bytes then return size end
+  local command = elements > 0 and size > short and count[kind]
+  return command and redis.call(command, key) > elements and size
+end
+local out, sum = {}, 0
 for i = 1, #KEYS do
-  local size = 0
-  if limit > 0 then
-    size = redis.pcall('MEMORY', 'USAGE', KEYS[i])
-    if type(size) ~= 'number' then size = 0 end
+  local key = KEYS[i]
+  local kind = redis.call('TYPE', key).ok
+  local found, expires, value = false, -2, nil
+  if total > 0 and sum >= total then
+    found, expires = -1, 0
+  elseif kind ~= 'none' then
+    if kind == 'string' and bytes > 2 * short and #key < short then
+      value = redis.call('GETRANGE', key, 0, short - 1)
+      if #value == short then value = nil end
+    end
+    local size = not value and bytes > 0 and large(key, kind)
+    if size then
+      found, expires = size, 0
+    else
+      expires = redis.call('PEXPIRETIME', key)
+      if kind == 'string' then
+        found = value or redis.call('GET', key)
+        sum = sum + #found
+      else
+        found = {redis.call('DUMP', key)}
+        sum = sum + #found[1]
+      end
+    end
   end
-  if size > limit then
-    out[i] = {size}
-  else
-    out[i] = {redis.call('DUMP', KEYS[i]), redis.call('PEXPIRETIME', KEYS[i])}
-  end
+  out[2*i-1], out[2*i] = found, expires
 end
 return out
 `)
 
-// storeScript restores keys: KEYS are pairs of a key and its marker, ARGV[1] is
-// the limit in ms, then come four for each key: the time of this server before
-// the source was read, the marker that was seen then, the expiry and the payload.
-// It returns a word for each, or the error of RESTORE.
+// storeScript writes n keys: KEYS are the keys, then their markers, then the fence
+// if ARGV[2] is not empty. ARGV[1] is the limit in ms, ARGV[2] what the fence must
+// say, ARGV[3] and ARGV[4] the earliest and the latest time of this server before
+// the source was read, ARGV[5] how many keys are plain, the first ones. Then come
+// two for each key: the expiry, 0 where there is none, and the payload; and then
+// the markers that were seen before the source was read, two for each: the number
+// of its key, and what it said. The script returns a word for each key, or the
+// server's error.
 var storeScript = redis.NewScript(`
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local limit = tonumber(ARGV[1])
+local late = now < tonumber(ARGV[4]) or now - tonumber(ARGV[3]) > tonumber(ARGV[1])
+local n, plain = math.floor(#KEYS / 2), tonumber(ARGV[5])
+local markers = redis.call('MGET', unpack(KEYS, n + 1))
+local unfenced = ARGV[2] ~= '' and markers[n + 1] ~= ARGV[2]
+local seen = {}
+for at = 2 * n + 6, #ARGV, 2 do seen[tonumber(ARGV[at])] = ARGV[at+1] end
+local function put(i, expires, payload)
+  local reply
+  if i > plain then
+    reply = redis.pcall('RESTORE', KEYS[i], expires, payload, 'ABSTTL')
+  elseif expires == '0' then
+    reply = redis.pcall('SET', KEYS[i], payload, 'NX')
+  else
+    reply = redis.pcall('SET', KEYS[i], payload, 'NX', 'PXAT', expires)
+  end
+  if not reply or reply.err and string.find(reply.err, 'BUSYKEY', 1, true) then
+    return 'present'
+  end
+  return reply.err and 'refused ' .. reply.err or 'copied'
+end
 local out = {}
-for i = 1, #KEYS, 2 do
-  local since, seen, expires, payload = tonumber(ARGV[2*i]), ARGV[2*i+1], tonumber(ARGV[2*i+2]), ARGV[2*i+3]
-  local marker = redis.call('GET', KEYS[i+1])
-  local word
-  if now < since or now - since > limit then
+for i = 1, n do
+  local expires, marker, word = ARGV[2*i+4], markers[i], nil
+  local expired = expires ~= '0' and tonumber(expires) <= now
+  if unfenced then
+    word = 'unfenced'
+  elseif late then
     word = 'late'
-  elseif redis.call('EXISTS', KEYS[i]) == 1 then
+  elseif (marker or expired) and redis.call('EXISTS', KEYS[i]) == 1 then
     word = 'present'
-  elseif marker and (marker == 'closed' or marker ~= seen) then
+  elseif marker and (marker == 'closed' or marker ~= seen[i]) then
     word = 'blocked'
-  elseif expires > 0 and expires <= now then
+  elseif expired then
     word = 'gone'
   else
-    local reply = redis.pcall('RESTORE', KEYS[i], ARGV[2*i+2], payload, 'ABSTTL')
-    if reply.err then word = 'refused ' .. reply.err else word = 'copied' end
+    word = put(i, expires, ARGV[2*i+5])
   end
-  out[#out+1] = word
+  out[i] = word
 end
 return out
 `)
 
-// removeScript removes each of KEYS that still has the SHA-1 of its payload and
-// the expiry that stand in ARGV, two for each: -1 where there is none.
+// removeScript removes each of KEYS that is what ARGV says. ARGV[1] is how many are
+// plain, the first ones. Then come two for each key: the payload, or its digest if
+// that is more than 64 bytes; the expiry, -1 where there is none.
 var removeScript = redis.NewScript(`
-local out = {}
+local plain = tonumber(ARGV[1])
+local values = plain > 0 and redis.call('MGET', unpack(KEYS, 1, plain))
+local out, gone = {}, {}
 for i = 1, #KEYS do
-  local payload = redis.call('DUMP', KEYS[i])
-  if not payload then
-    out[i] = 'gone'
-  elseif redis.sha1hex(payload) == ARGV[2*i-1] and redis.call('PEXPIRETIME', KEYS[i]) == tonumber(ARGV[2*i]) then
-    redis.call('UNLINK', KEYS[i])
-    out[i] = 'removed'
+  local key, want, value = KEYS[i], ARGV[2*i], nil
+  if i <= plain then
+    value = values[i]
   else
+    value = redis.call('DUMP', key)
+  end
+  if value and #value > 64 then
+    value = string.format('sha1:%s:%020d', redis.sha1hex(value), #value)
+  end
+  if value and value == want and redis.call('PEXPIRETIME', key) == tonumber(ARGV[2*i+1]) then
+    gone[#gone+1] = key
+    out[i] = 'removed'
+  elseif value or redis.call('EXISTS', key) == 1 then
     out[i] = 'changed'
+  else
+    out[i] = 'gone'
   end
 end
+if #gone > 0 then redis.call('UNLINK', unpack(gone)) end
 return out
+`)
+
+// putScript gives the key that was put together as KEYS[1] the name KEYS[2], under
+// the conditions of storeScript: KEYS[3] is the marker, KEYS[4] the fence; ARGV are
+// the limit, what the fence must say, the time, the marker that was seen, the
+// expiry.
+var putScript = redis.NewScript(`
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local since, expires = tonumber(ARGV[3]), tonumber(ARGV[5])
+local marker = redis.call('GET', KEYS[3])
+local word
+if redis.call('GET', KEYS[4]) ~= ARGV[2] then
+  word = 'unfenced'
+elseif now < since or now - since > tonumber(ARGV[1]) then
+  word = 'late'
+elseif redis.call('EXISTS', KEYS[2]) == 1 then
+  word = 'present'
+elseif marker and (marker == 'closed' or marker ~= ARGV[4]) then
+  word = 'blocked'
+elseif expires > 0 and expires <= now then
+  word = 'gone'
+elseif redis.call('EXISTS', KEYS[1]) == 0 then
+  word = 'late'
+else
+  redis.call('RENAME', KEYS[1], KEYS[2])
+  if expires > 0 then
+    redis.call('PEXPIREAT', KEYS[2], ARGV[5])
+  else
+    redis.call('PERSIST', KEYS[2])
+  end
+  return 'copied'
+end
+redis.call('UNLINK', KEYS[1])
+return word
 `)

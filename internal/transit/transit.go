@@ -35,20 +35,23 @@ func (k Kind) String() string {
 type Outcome uint8
 
 const (
-	Copied  Outcome = iota + 1 // N has it now
-	Present                    // N has the key already: it was left alone
-	Blocked                    // N has a tombstone that does not let this copy in
-	Late                       // it took longer than CopyLimit
-	Gone                       // the source does not have it, or it has expired
-	TooBig                     // larger than was asked for
-	Refused                    // the server would not: see Result.Err
+	Copied   Outcome = iota + 1 // N has it now
+	Present                     // N has the key already: it was left alone
+	Blocked                     // N has a tombstone that does not let this copy in
+	Late                        // it took longer than CopyLimit
+	Gone                        // the source does not have it, or it has expired
+	TooBig                      // larger than was asked for
+	Refused                     // the server would not: see Result.Err
+	Later                       // it was not read, since enough was: ask again
+	Unfenced                    // N does not let the mover of this transition in
 
 	Removed // from the source
 	Changed // it is not what was copied: it was left alone
 )
 
 var outcomes = [...]string{Copied: "copied", Present: "present", Blocked: "blocked", Late: "late", Gone: "gone",
-	TooBig: "too big", Refused: "refused", Removed: "removed", Changed: "changed"}
+	TooBig: "too big", Refused: "refused", Removed: "removed", Changed: "changed",
+	Later: "later", Unfenced: "unfenced"}
 
 // String returns the name in words: "copied", "too big".
 func (o Outcome) String() string {

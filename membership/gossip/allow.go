@@ -45,6 +45,12 @@ func (l allowList) allows(address string) bool {
 	})
 }
 
+// AllowsServer reports whether AllowServers and AllowServerNames let a record name
+// that address of a server, host:port or unix:///path.
+func (c Config) AllowsServer(address string) bool {
+	return newAllowList(c.AllowServers, c.AllowServerNames).allows(address)
+}
+
 // contains reports whether an address is in one of the networks.
 func contains(networks []netip.Prefix, ip netip.Addr) bool {
 	ip = ip.Unmap().WithZone("")

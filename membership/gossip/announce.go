@@ -35,7 +35,7 @@ func (s *shown) noted(meta []byte) { s.meta = meta }
 func (l *loop) wantedMeta() ledger.Meta {
 	m := ledger.Meta{Cluster: l.cfg.Cluster, Kind: membership.Router, Epoch: l.view.Epoch, Fingerprint: shortFingerprint(l.view.Fingerprints)}
 	if l.node != nil {
-		m.Kind, m.Record = l.node.record.Kind, l.node.record
+		m.Kind, m.HTTP, m.Record = l.node.record.Kind, l.cfg.Node.HTTP, l.node.record
 		if !l.node.known && m.Record.State == membership.Left {
 			// Others would take it into their ledgers, and a node that was never
 			// announced would count as one that comes back: with its server purged.

@@ -51,7 +51,7 @@ func (c Config) complete() (settings, error) {
 
 func (s *settings) completeName() error {
 	if s.Cluster == "" {
-		s.Cluster = "ringway"
+		s.Cluster = DefaultCluster
 	}
 	if len(s.Cluster) > ledger.MaxClusterLength || !utf8.ValidString(s.Cluster) {
 		return fmt.Errorf("gossip: Config.Cluster: got %d bytes, want at most %d of UTF-8", len(s.Cluster), ledger.MaxClusterLength)
@@ -91,6 +91,8 @@ func (s *settings) completeNode() error {
 	switch {
 	case n.Server == nil:
 		return fmt.Errorf("gossip: Config.Node.Server: got nil, want the server of node %q", s.Name)
+	case !plausibleHTTP(n.HTTP):
+		return fmt.Errorf("gossip: Config.Node.HTTP: got %q, want http://host:port or https://host:port, at most %d bytes", n.HTTP, ledger.MaxHTTPLength)
 	case n.Copies < 0:
 		return fmt.Errorf("gossip: Config.Node.Copies: got %d, want at least 0", n.Copies)
 	}

@@ -14,10 +14,13 @@ import (
 // DefaultPort is the port of agents, and of seeds that are given without one.
 const DefaultPort = 7946
 
+// DefaultCluster is the name of a fleet that is given none.
+const DefaultCluster = "ringway"
+
 // Config is what a member needs to know. Without a Node, only Seeds are
 // required. Join copies it.
 type Config struct {
-	// Cluster is the name of the fleet, at most 64 bytes; empty means "ringway".
+	// Cluster is the name of the fleet, at most 64 bytes; empty means DefaultCluster.
 	// Members of another cluster are refused. It is no protection against who
 	// wants to get in: see Keys.
 	Cluster string
@@ -96,6 +99,11 @@ type NodeConfig struct {
 	// fleet has it with for one that returns.
 	Weight float64
 
+	// HTTP is where the agent answers questions, as http://host:port or
+	// https://host:port with at most 56 bytes; without a host it is that at which
+	// others reach the member. It is shown to all; empty: nowhere.
+	HTTP string
+
 	// Bootstrap makes the node the first one of its fleet, with the keys that it
 	// holds, if the fleet has no node of its kind; without it the node joins
 	// empty. Seeds are asked before, if there are any.
@@ -115,7 +123,8 @@ type NodeConfig struct {
 	// HandOver brings the keys that change owner in a transition from this node
 	// to their new owners, and returns nil when none is left to move. It is
 	// called again after an error, and cancelled when the transition has ended
-	// otherwise. nil: such keys are not moved, and become misses.
+	// otherwise. The way back after an abort is a transition of its own, with
+	// another number. nil: such keys are not moved, and become misses.
 	HandOver func(ctx context.Context, view membership.View, transition uint64) error
 }
 

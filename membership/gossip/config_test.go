@@ -97,6 +97,25 @@ func TestConfigDefaults(t *testing.T) {
 	}
 }
 
+// TestGeneration: it grows with the clock, and readers of JSON that have floating
+// point only lose nothing of it.
+func TestGeneration(t *testing.T) {
+	const exact = 1 << 53
+	last := uint64(0)
+	for _, at := range []time.Time{time.Date(1960, 1, 1, 0, 0, 0, 0, time.UTC), time.Unix(1e9, 0), time.Unix(1e9, 1000),
+		time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2255, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		g := generationAt(at)
+		if g <= last || g+1000 > exact { // each return adds one
+			t.Errorf("%v: got %d after %d, want more, and at most 2^53", at, g, last)
+		}
+		last = g
+	}
+	g, _ := unopened(t, Config{Name: "b", Node: goodNode()})
+	if got := g.loop.node.record.Generation; got < generationAt(time.Now().Add(-time.Hour)) || got > generationAt(time.Now()) {
+		t.Errorf("a node that starts now has generation %d", got)
+	}
+}
+
 // TestPresets makes sure that what depends on each other fits, for each network.
 func TestPresets(t *testing.T) {
 	for _, n := range []Network{LAN, Local, WAN} {

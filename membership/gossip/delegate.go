@@ -27,7 +27,7 @@ func (d delegate) NodeMeta(limit int) []byte {
 
 // GetBroadcasts returns records and evictions to pass on.
 func (d delegate) GetBroadcasts(overhead, limit int) [][]byte {
-	return d.queue.GetBroadcasts(overhead, limit)
+	return d.queue.take(overhead, limit)
 }
 
 // NotifyMsg takes records and evictions that a member passes on.

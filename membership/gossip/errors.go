@@ -1,10 +1,21 @@
 package gossip
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 
 	"github.com/ringway/ringway/membership/internal/lifecycle"
+)
+
+// ErrRolledBack is returned by Leave when the transition by which the node was
+// leaving was aborted: it stays.
+var ErrRolledBack = errors.New("gossip: leaving was aborted: the node stays")
+
+// What Abort returns if there is nothing to abort.
+var (
+	ErrNoTransition = lifecycle.ErrNoTransition
+	ErrRollback     = lifecycle.ErrRollback
 )
 
 // HoldsKeysError ends an agent whose server holds keys although the fleet does

@@ -22,11 +22,17 @@ type fleet struct {
 	all     []*Gossip
 	servers map[string]*fakeServer
 	ports   uint16
+	joined  func(name string, g *Gossip) // called for each member that starts; nil: nothing
 }
 
 func newFleet(t *testing.T, seed uint64) *fleet {
 	t.Helper()
-	n, err := memnet.New(memnet.Config{Seed: seed, Delay: time.Millisecond, Jitter: time.Millisecond})
+	return newFleetOn(t, memnet.Config{Seed: seed, Delay: time.Millisecond, Jitter: time.Millisecond})
+}
+
+func newFleetOn(t *testing.T, network memnet.Config) *fleet {
+	t.Helper()
+	n, err := memnet.New(network)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,6 +71,9 @@ func (f *fleet) join(cfg Config) *Gossip {
 	}
 	f.members[cfg.Name] = g
 	f.all = append(f.all, g)
+	if f.joined != nil {
+		f.joined(cfg.Name, g)
+	}
 	return g
 }
 

@@ -24,7 +24,7 @@ type Gossip struct {
 	inbox     inbox
 	loop      *loop
 	views     latest.Box[membership.View]
-	queue     memberlist.TransmitLimitedQueue // records and evictions to pass on
+	queue     queue // records, evictions and aborts to pass on
 	counters  counters
 	warned    once
 
@@ -40,6 +40,9 @@ type Gossip struct {
 	work sync.WaitGroup // every goroutine of this package
 
 	ended chan struct{} // closed when the loop has returned
+
+	left        sync.Once
+	leftAlready chan struct{} // closed when the node is LEFT
 
 	// shutting holds one while memberlist must not be shut down, or is. (A channel:
 	// what is done meanwhile waits for a timer, and in virtual time no timer
@@ -69,6 +72,7 @@ func Join(ctx context.Context, cfg Config) (*Gossip, error) {
 	g := &Gossip{cfg: s, log: s.Logger.With("member", s.Name, "cluster", s.Cluster)}
 	g.ctx, g.end = context.WithCancel(context.Background())
 	g.failed.done = make(chan struct{})
+	g.leftAlready = make(chan struct{})
 	g.ended, g.shutting = make(chan struct{}), make(chan struct{}, 1)
 	g.inbox.wake = make(chan struct{}, 1)
 	g.members.Store(1)
@@ -98,11 +102,10 @@ func (g *Gossip) open() error {
 		}
 		g.keyring, c.Keyring = keyring, keyring
 	}
-	g.queue.RetransmitMult = c.RetransmitMult
 	// The number of times that each member sends a message is RetransmitMult for
 	// each digit of the number of members. For fewer than 10 that is 4, and one
 	// receiver in 50 hears nothing (with 8, one in 3,000).
-	g.queue.NumNodes = func() int { return max(10, int(g.members.Load())) }
+	g.queue.limit = func() int { return timesToSend(c.RetransmitMult, max(10, int(g.members.Load()))) }
 
 	transport, port, err := openTransport(g.ctx, g.cfg, c.Logger, func(from net.Addr) {
 		host, _, _ := net.SplitHostPort(fmt.Sprint(from))

@@ -37,17 +37,9 @@ type isolation struct {
 }
 
 func (n *node) watchIsolation(now time.Time) {
-	owners, seen := 0, 0
-	for _, r := range n.ledger.Records() {
-		if n.ledger.Evicted(r.ID) || !ownsKeys(r.State) {
-			continue
-		}
-		if owners++; n.alive(r.ID) {
-			seen++
-		}
-	}
+	seen, stay := n.ledger.Muster(n.alive)
 	i := &n.alone
-	if owners == 0 || 2*seen > owners {
+	if stay == 0 || 2*seen > stay {
 		*i = isolation{}
 		return
 	}

@@ -13,7 +13,8 @@ import (
 
 // Leave takes the member out of the fleet and closes it. A node is announced as
 // LEAVING, hands its keys over, for at most Timing.LeaveTimeout, and is gone once
-// it is LEFT and others have been told. If ctx ends before, Leave returns an error
+// it is LEFT and others have been told. If that is aborted the node stays, and Leave
+// returns ErrRolledBack; it may be called again. If ctx ends before, Leave returns an error
 // and the node goes on leaving: call Close to end at once, or Leave again.
 func (g *Gossip) Leave(ctx context.Context) error {
 	if g.ctx.Err() != nil {
@@ -30,11 +31,11 @@ func (g *Gossip) Leave(ctx context.Context) error {
 
 // withdraw returns once the node is LEFT.
 func (g *Gossip) withdraw(ctx context.Context) error {
-	left := make(chan struct{}) // closed once the node is LEFT
+	left := make(chan error, 1)
 	g.inbox.post(func() { g.loop.node.withdraw(left) })
 	select {
-	case <-left:
-		return nil
+	case err := <-left:
+		return err
 	case <-g.Done():
 		if err := g.Err(); err != nil {
 			return fmt.Errorf("gossip: leave: %w", err)

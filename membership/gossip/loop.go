@@ -91,7 +91,7 @@ func (l *loop) take(n news) {
 func (l *loop) hear(m ledger.Message) {
 	epoch := l.ledger.Epoch()
 	news := l.ledger.Merge(m)
-	if len(news.Records)+len(news.Evictions) == 0 && l.ledger.Epoch() == epoch {
+	if len(news.Records)+len(news.Evictions)+len(news.Aborts) == 0 && l.ledger.Epoch() == epoch {
 		return
 	}
 	l.changed()
@@ -108,6 +108,9 @@ func (l *loop) hear(m ledger.Message) {
 	}
 	for _, e := range news.Evictions {
 		l.passOnEviction(e)
+	}
+	for _, a := range news.Aborts {
+		l.passOnAbort(a)
 	}
 }
 

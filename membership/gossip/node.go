@@ -17,10 +17,10 @@ type node struct {
 	healthy bool
 	probed  error // of the last probe
 
-	weight    float64           // that the node is to have; 0: as it is
-	withdrawn []chan<- struct{} // who waits for the node to be LEFT
-	withdraws bool              // the node is to leave
-	released  bool              // nobody waits for it any more
+	weight    float64        // that the node is to have; 0: as it is
+	withdrawn []chan<- error // who waits for the node to be LEFT
+	withdraws bool           // the node is to leave
+	released  bool           // nobody waits for it any more
 
 	record ledger.Record // as the machine said last
 	known  bool          // it concerns the fleet's ledger
@@ -49,9 +49,7 @@ func newNode(l *loop) *node {
 	n := &node{loop: l, weight: cfg.Weight}
 	n.machine = lifecycle.New(lifecycle.Config{
 		ID: first.ID, Kind: first.Kind, Address: first.Address, Zone: first.Zone, Weight: first.Weight,
-		// The clock may have been set back since the last start: then the machine
-		// takes the generation after the one that the fleet knows.
-		Generation: uint64(max(time.Now().UnixNano(), 1)),
+		Generation: generationAt(time.Now()),
 		Bootstrap:  cfg.Bootstrap, Purge: cfg.Purge, Timing: l.cfg.Timing.lifecycle(),
 	})
 	n.record = n.machine.Record()
@@ -59,6 +57,13 @@ func newNode(l *loop) *node {
 	n.judgement = ledger.Judge{EvictAfter: l.cfg.Timing.EvictAfter, Stagger: l.cfg.Timing.EvictStagger}
 	return n
 }
+
+// generationAt returns the generation of a start: larger than at any earlier one,
+// unless the clock was set back since; then the machine takes the one after the
+// one that the fleet knows. It counts microseconds, since readers of JSON that
+// have floating point only (jq, JavaScript) are exact up to 2^53: until the year
+// 2255. Nanoseconds would be rounded, and two starts could look like one.
+func generationAt(now time.Time) uint64 { return uint64(max(now.UnixMicro(), 1)) }
 
 // step has the machine look at the fleet, and does what it says.
 func (n *node) step(now time.Time) {
@@ -91,11 +96,18 @@ func (n *node) stepOnce(now time.Time) (again bool) {
 		n.log.Info("node changes its state", "from", n.record.State, "to", out.Record.State, "step", out.Record.Step, "epoch", out.Record.Stamp)
 	}
 	n.record, n.known, n.waits = out.Record, out.Known, out.Waits
+	if out.RolledBack {
+		n.rolledBack(out)
+	}
 	switch {
 	case out.Known && out.Announce:
 		n.say(out.Record)
 	case out.Record.State == membership.Left: // the fleet has never known the node
 		n.release()
+	}
+	if out.Abort != nil {
+		n.decideAbort(*out.Abort)
+		return true
 	}
 	if out.Task == lifecycle.HandOver && n.cfg.Node.HandOver == nil {
 		n.machine.HandedOver(out.For)
@@ -119,14 +131,21 @@ func (n *node) say(r ledger.Record) {
 // release lets those go who wait for the node to be LEFT.
 func (n *node) release() {
 	n.released = true
+	n.answer(nil)
+	n.left.Do(func() { close(n.leftAlready) })
+}
+
+// answer tells those who wait for the node to be LEFT what has become of it.
+func (n *node) answer(err error) {
 	for _, w := range n.withdrawn {
-		close(w)
+		w <- err
 	}
 	n.withdrawn = nil
 }
 
-// withdraw makes the node leave; left is closed when it has.
-func (n *node) withdraw(left chan<- struct{}) {
+// withdraw makes the node leave. left, which has room for one, is told when it
+// has, or that it stays.
+func (n *node) withdraw(left chan<- error) {
 	n.withdraws, n.dirty = true, true
 	n.withdrawn = append(n.withdrawn, left)
 	if n.released {

@@ -141,6 +141,34 @@ func TestCutOffForVeryLong(t *testing.T) {
 	})
 }
 
+// TestOneRuleOfTheMajority: a node knows that it is cut off by the rule by which
+// the others may evict it. Here two of the three nodes that stay are beyond the
+// cut; that all who leave are on this side makes it no majority.
+func TestOneRuleOfTheMajority(t *testing.T) {
+	g, _ := unopened(t, Config{Name: "c", Node: goodNode()})
+	l, n := g.loop, g.loop.node
+	for id, state := range map[string]membership.State{"a": membership.Active, "b": membership.Active, "c": membership.Active,
+		"d": membership.Leaving, "e": membership.Exporting, "f": membership.Leaving} {
+		r := someRecord(id)
+		r.State = state
+		l.ledger.MergeRecord(r)
+	}
+	n.record, _ = l.ledger.Record("c")
+	for _, id := range []string{"d", "e", "f"} {
+		l.seen[id] = &peer{}
+	}
+	now := time.Now()
+	n.watchIsolation(now)
+	n.watchIsolation(now.Add(l.cfg.Timing.ForgetAfter / 2))
+	if !n.alone.held || !l.ledger.Evicted("c") {
+		t.Errorf("c does not know that it is cut off: %+v", n.alone)
+	}
+	l.seen["a"], l.seen["b"] = &peer{}, &peer{}
+	if n.watchIsolation(now); n.alone.held {
+		t.Error("c sees most of those that stay, and does not know it")
+	}
+}
+
 // TestRollCall: an agent whose memberlist still shows nodes that are cut off, as
 // it does at first, evicts nobody. EvictAfter is far too short here, so that the
 // first node to be missed is due while all others are still shown.

@@ -28,7 +28,7 @@ func (n *node) callTheRoll(ids []string) {
 	n.calling = true
 	ask := make(map[string]netip.AddrPort)
 	for _, r := range n.ledger.Records() {
-		if p := n.seen[r.ID]; p != nil && ownsKeys(r.State) && !n.ledger.Evicted(r.ID) {
+		if p := n.seen[r.ID]; p != nil && r.State == membership.Active && !n.ledger.Evicted(r.ID) {
 			ask[r.ID] = p.addr
 		}
 	}
@@ -64,17 +64,9 @@ func (g *Gossip) present(ask map[string]netip.AddrPort) map[string]bool {
 
 func (n *node) called(ids []string, present map[string]bool) {
 	n.calling = false
-	owners, answered := 0, 0
-	for _, r := range n.ledger.Records() {
-		if n.ledger.Evicted(r.ID) || r.State != membership.Active { // the judge's rule
-			continue
-		}
-		if owners++; r.ID == n.cfg.Name || present[r.ID] {
-			answered++
-		}
-	}
-	if 2*answered <= owners {
-		n.log.Warn("nobody is evicted: too few nodes of the ring answer, so this one may be cut off", "answered", answered, "of", owners)
+	answered, stay := n.ledger.Muster(func(id string) bool { return id == n.cfg.Name || present[id] })
+	if 2*answered <= stay {
+		n.log.Warn("nobody is evicted: too few nodes of the ring answer, so this one may be cut off", "answered", answered, "of", stay)
 		return
 	}
 	now := time.Now()

@@ -20,6 +20,7 @@ type Member struct {
 	Alive   bool           // it is seen
 	Evicted bool           // an eviction stands: it is in no view until it comes back empty
 	Since   time.Time      // when State changed last, by the member's own clock; zero for a client
+	HTTP    string         // the URL at which a node's agent answers; empty: none is known
 
 	// Epoch and Fingerprint of the ring that it shows; 0 and empty if it shows
 	// none. The fingerprint is 16 hexadecimal digits: the beginning of the
@@ -50,7 +51,7 @@ func (g *Gossip) do(what func()) {
 
 func (l *loop) membersNow() []Member {
 	all := make(map[string]*Member)
-	for _, r := range l.ledger.Records() {
+	for _, r := range l.ledger.Counting() {
 		all[r.ID] = &Member{Member: r.Member(), Since: sinceOf(r), Evicted: l.ledger.Evicted(r.ID)}
 	}
 	self := &peer{addr: l.transport.self(), meta: l.wantedMeta(), understood: true}
@@ -84,6 +85,7 @@ func (l *loop) addSeen(all map[string]*Member, name string, p *peer) {
 	}
 	m.Gossip, m.Alive = p.addr, true
 	if p.understood {
+		m.HTTP = httpURL(p.meta.HTTP, p.addr)
 		m.Epoch, m.Fingerprint = p.meta.Epoch, hex.EncodeToString(p.meta.Fingerprint[:])
 	}
 }

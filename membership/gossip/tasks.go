@@ -71,9 +71,26 @@ func (n *node) carryOut(ctx context.Context, task lifecycle.Task, number uint64,
 		}
 		return server.Sweep(ctx, keep)
 	case lifecycle.HandOver:
-		return 0, n.cfg.Node.HandOver(ctx, view, number)
+		return 0, n.handOver(ctx, view, number)
 	}
 	return 0, fmt.Errorf("gossip: unknown task %d", task)
+}
+
+// handOver begins when all have heard that keys move. A client that has not looks
+// for a key at its old owner only, and writes it there: it would miss what was taken
+// away, and a counter would begin anew. (The way back has waited already.)
+func (n *node) handOver(ctx context.Context, view membership.View, number uint64) error {
+	if _, back := membership.IsRollback(number); back {
+		return n.cfg.Node.HandOver(ctx, view, number)
+	}
+	heard := time.NewTimer(n.cfg.Timing.Dwell)
+	defer heard.Stop()
+	select {
+	case <-heard.C:
+		return n.cfg.Node.HandOver(ctx, view, number)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // keeps returns which keys the node owns in the current ring of the view, or has

@@ -123,6 +123,29 @@ func TestHandOver(t *testing.T) {
 	})
 }
 
+// TestHandOverWaitsForAll: nothing is taken away from where it was before all who
+// might look for it there have heard that keys move.
+func TestHandOverWaitsForAll(t *testing.T) {
+	virtually(t, func(t *testing.T, f *fleet) {
+		h := &handOver{may: make(chan struct{})}
+		a := f.node("a", bootstrap, func(c *Config) { c.Node.HandOver = h.run })
+		f.agree(time.Minute, "a")
+		b := f.node("b")
+		f.reaches(b, membership.Importing, time.Minute) // and a second more
+		dwell := a.cfg.Timing.Dwell
+		time.Sleep(dwell - 1500*time.Millisecond)
+		if calls, _ := h.seen(); len(calls) != 0 {
+			t.Error("keys were taken away at once")
+		}
+		time.Sleep(2 * time.Second)
+		if calls, _ := h.seen(); len(calls) != 1 {
+			t.Errorf("calls %v, want one", calls)
+		}
+		close(h.may)
+		f.agree(10*time.Second, "a", "b")
+	})
+}
+
 // TestLeaveWaits: Leave returns when the keys are handed over.
 func TestLeaveWaits(t *testing.T) {
 	virtually(t, func(t *testing.T, f *fleet) {

@@ -29,7 +29,7 @@ func unopened(t *testing.T, cfg Config) (*Gossip, *logBook) {
 	g.inbox.wake = make(chan struct{}, 1)
 	g.failed.done = make(chan struct{})
 	g.ctx = t.Context()
-	g.queue.RetransmitMult, g.queue.NumNodes = 4, func() int { return 10 }
+	g.queue.limit = func() int { return timesToSend(4, 10) }
 	g.loop = newLoop(g)
 	return g, book
 }
@@ -127,14 +127,14 @@ func TestNewsArePassedOn(t *testing.T) {
 	g, _ := unopened(t, Config{})
 	e := ledger.Eviction{ID: "b", Generation: 1, Stamp: 2, By: "a"}
 	g.loop.hear(ledger.Message{Records: []ledger.Record{someRecord("a")}})
-	if n := g.queue.NumQueued(); n != 0 {
+	if n := g.queue.size(); n != 0 {
 		t.Errorf("a newcomer passes on %d messages", n)
 	}
 	g.loop.contact.made = true
 	for range 2 {
 		g.loop.hear(ledger.Message{Records: []ledger.Record{someRecord("a"), someRecord("b")}, Evictions: []ledger.Eviction{e}})
 	}
-	if n, told := g.queue.NumQueued(), g.Stats().Told; n != 2 || told != 2 {
+	if n, told := g.queue.size(), g.Stats().Told; n != 2 || told != 2 {
 		t.Errorf("%d messages wait, %d were passed on, want b's record and its eviction", n, told)
 	}
 }

@@ -85,6 +85,9 @@ func (o *Observer) exchange(ctx context.Context, a agent, k known) (answer, erro
 	if err != nil {
 		return answer{}, err
 	}
+	if want := o.cfg.Cluster; want != "" && r.Cluster != want {
+		return answer{}, fmt.Errorf("cluster: got %q, want %q: the agent speaks for another fleet", r.Cluster, want)
+	}
 	return answer{view: view, fingerprint: r.Fingerprint, etag: resp.Header.Get("ETag")}, nil
 }
 

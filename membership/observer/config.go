@@ -20,6 +20,10 @@ type Config struct {
 	// enough to follow the fleet, two to survive the loss of one.
 	Agents []string
 
+	// Cluster is the name of the fleet to follow: agents that do not say that they
+	// are of it are not believed. Empty: any will do.
+	Cluster string
+
 	// Token is sent with every question, as a bearer token. Empty: none is. It is
 	// not encrypted without https.
 	Token string
@@ -56,8 +60,8 @@ func (c Config) String() string {
 	if c.Token != "" {
 		token = "hidden"
 	}
-	return fmt.Sprintf("{Agents:%q Token:%s TLS:%t Transport:%t AnswerTimeout:%v RetryMin:%v RetryMax:%v Convergence:%v}",
-		c.Agents, token, c.TLS != nil, c.Transport != nil, c.AnswerTimeout, c.RetryMin, c.RetryMax, c.Convergence)
+	return fmt.Sprintf("{Agents:%q Cluster:%q Token:%s TLS:%t Transport:%t AnswerTimeout:%v RetryMin:%v RetryMax:%v Convergence:%v}",
+		c.Agents, c.Cluster, token, c.TLS != nil, c.Transport != nil, c.AnswerTimeout, c.RetryMin, c.RetryMax, c.Convergence)
 }
 
 // GoString is String, for %#v.

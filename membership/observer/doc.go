@@ -10,7 +10,7 @@
 // The view of the highest epoch is the one. Epochs never go back: what an agent
 // says that was started anew and has not found the fleet yet is passed over, and
 // so is what an agent sends that is not a view in all its parts: see package
-// agentapi. When no agent answers, the last view stays, for as long as it takes.
+// agentapi; and with Config.Cluster, an agent of another fleet. When no agent answers, the last view stays, for as long as it takes.
 //
 // Epochs are counted by the agents together. If all of them were stopped at
 // once and began to count anew, an observer would wait until they have come past

@@ -69,6 +69,49 @@ func TestOverHTTP(t *testing.T) {
 	}
 }
 
+// TestAnotherCluster: who is told which fleet to follow believes no other.
+func TestAnotherCluster(t *testing.T) {
+	said := func(cluster string, epoch uint64, ids ...string) agentapi.Ring {
+		r := ringOf(t, epoch, ids...)
+		r.Cluster = cluster
+		return r
+	}
+	ours, theirs, silent := newFakeAgent(t, said("blue", 1, "x")), newFakeAgent(t, said("green", 9, "z")), newFakeAgent(t, said("", 9, "z"))
+	urls := []string{serve(t, theirs).URL, serve(t, silent).URL, serve(t, ours).URL}
+	errs := make(chan error, 100)
+	o := start(t, Config{Agents: urls, Cluster: "blue", OnError: func(err error) {
+		select {
+		case errs <- err:
+		default:
+		}
+	}})
+	if epoch, ids := await(t, o, 0); epoch != 1 || ids != "x" {
+		t.Errorf("epoch %d: %s", epoch, ids)
+	}
+	missing := map[string]bool{`cluster: got "green", want "blue"`: true, `cluster: got "", want "blue"`: true}
+	for len(missing) > 0 {
+		select {
+		case err := <-errs:
+			for text := range missing {
+				if strings.Contains(err.Error(), text) {
+					delete(missing, text)
+				}
+			}
+		case <-time.After(patience):
+			t.Fatalf("nothing was said of %v", missing)
+		}
+	}
+	anybody := start(t, Config{Agents: urls})
+	for version := uint64(0); ; version++ {
+		if epoch, ids := await(t, anybody, version); epoch == 9 {
+			if ids != "z" {
+				t.Errorf("without a name: %s", ids)
+			}
+			break
+		}
+	}
+}
+
 func TestUnixAndTLSAndToken(t *testing.T) {
 	agent := newFakeAgent(t, ringOf(t, 1, "x"))
 	guarded := func(w http.ResponseWriter, r *http.Request) {

@@ -22,6 +22,7 @@ type Entry struct {
 	Size    int64  // bytes; not kept where Config.Bytes is 0
 	Expires int64  // the first second in which the entry is gone; 0 means never
 	Used    uint64 // the tick of its last use
+	Version uint32 // of the value, kept for the caller, who alone knows what it means
 }
 
 // Cache is an LRU cache. New and Clone make one.
@@ -44,6 +45,7 @@ type Cache struct {
 type slot struct {
 	id         uint32
 	prev, next uint32
+	version    uint32 // where padding would be
 	used       uint64
 }
 
@@ -101,6 +103,16 @@ func (c *Cache) Holds(id uint32, second int64) bool {
 	return at != 0 && (c.expires == nil || !expired(c.expires[at], second))
 }
 
+// Find returns the entry of the key, expired or not, and whether there is one. It
+// changes nothing.
+func (c *Cache) Find(id uint32) (Entry, bool) {
+	at := c.find(id)
+	if at == 0 {
+		return Entry{}, false
+	}
+	return c.entry(at), true
+}
+
 func expired(at, second int64) bool { return at != 0 && at <= second }
 
 // Put stores the entry, in the place of the one with its ID if there is one, as
@@ -128,8 +140,9 @@ func (c *Cache) Put(e Entry) bool {
 	return true
 }
 
-// describe notes the size and the expiry of an entry that is linked.
+// describe notes the size, the expiry and the version of an entry that is linked.
 func (c *Cache) describe(at uint32, e Entry) {
+	c.slab[at].version = e.Version
 	if c.sizes != nil {
 		c.bytes += e.Size - c.sizes[at]
 		c.sizes[at] = e.Size
@@ -165,7 +178,7 @@ func (c *Cache) Entries() iter.Seq[Entry] {
 }
 
 func (c *Cache) entry(at uint32) Entry {
-	e := Entry{ID: c.slab[at].id, Used: c.slab[at].used}
+	e := Entry{ID: c.slab[at].id, Used: c.slab[at].used, Version: c.slab[at].version}
 	if c.sizes != nil {
 		e.Size = c.sizes[at]
 	}

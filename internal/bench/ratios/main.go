@@ -91,7 +91,7 @@ func run(ctx context.Context, count int, benchtime time.Duration) error {
 	if err != nil {
 		return err
 	}
-	_, err = os.Stdout.WriteString(text + balance)
+	_, err = os.Stdout.WriteString(text + balance + elsewhere)
 	return err
 }
 

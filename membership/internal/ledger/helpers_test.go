@@ -32,7 +32,7 @@ func drawRecord(t *rapid.T, ids []string) Record {
 		Generation: small.Draw(t, "generation"),
 		Sequence:   small.Draw(t, "sequence"),
 		Stamp:      rapid.Uint64Range(1, 40).Draw(t, "stamp"),
-		Transition: rapid.SampledFrom([]uint64{0, 3, MaxStamp}).Draw(t, "transition"),
+		Transition: rapid.SampledFrom([]uint64{0, 3, MaxStamp, membership.RollbackOf(3)}).Draw(t, "transition"),
 		Swept:      small.Draw(t, "swept"),
 		Done:       small.Draw(t, "done"),
 		Purged:     rapid.Uint64Range(0, 40).Draw(t, "purged"),
@@ -63,6 +63,21 @@ func drawEviction(t *rapid.T, ids []string) Eviction {
 	return e
 }
 
+func drawAbort(t *rapid.T, ids []string) Abort {
+	a := Abort{
+		Kind:       rapid.SampledFrom(kinds[:2]).Draw(t, "kind"),
+		Transition: rapid.SampledFrom([]uint64{1, 3}).Draw(t, "transition"),
+		Stage:      rapid.SampledFrom([]Stage{Halted, Withdrawn, Turned}).Draw(t, "stage"),
+		Stamp:      rapid.Uint64Range(1, 40).Draw(t, "stamp"),
+		Since:      rapid.Int64Range(0, 100).Draw(t, "since"),
+		By:         rapid.SampledFrom(append(ids, "")).Draw(t, "by"),
+	}
+	if err := a.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
 // drawMessages returns what members told each other, a few changes at a time.
 func drawMessages(t *rapid.T) []Message {
 	ids := []string{"a", "b", "c"}
@@ -72,6 +87,7 @@ func drawMessages(t *rapid.T) []Message {
 			Epoch:     rapid.SampledFrom([]uint64{0, 0, 20, 60}).Draw(t, "epoch"),
 			Records:   rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Record { return drawRecord(t, ids) }), 0, 3).Draw(t, "records"),
 			Evictions: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Eviction { return drawEviction(t, ids) }), 0, 2).Draw(t, "evictions"),
+			Aborts:    rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Abort { return drawAbort(t, ids) }), 0, 2).Draw(t, "aborts"),
 		}
 	}), 1, 8).Draw(t, "messages")
 }
@@ -85,8 +101,8 @@ func shown(l *Ledger) string {
 		}
 	}
 	slices.Sort(evicted)
-	return fmt.Sprintf("epoch %d\nrecords %+v\nevictions %+v\nevicted %v\nview %+v",
-		l.Epoch(), l.Records(), l.Evictions(), evicted, l.View())
+	return fmt.Sprintf("epoch %d\nrecords %+v\nevictions %+v\nevicted %v\naborts %+v\nview %+v",
+		l.Epoch(), l.Records(), l.Evictions(), evicted, l.Aborts(), l.View())
 }
 
 // merged returns a ledger that has taken in the messages one after the other.
@@ -100,7 +116,7 @@ func merged(messages ...Message) *Ledger {
 
 // clone returns a ledger of its own with the same contents.
 func clone(l *Ledger) *Ledger {
-	return &Ledger{records: maps.Clone(l.records), evictions: maps.Clone(l.evictions), clock: l.clock}
+	return &Ledger{records: maps.Clone(l.records), evictions: maps.Clone(l.evictions), aborts: maps.Clone(l.aborts), clock: l.clock}
 }
 
 func mustFail(t *testing.T, what string, err error) {

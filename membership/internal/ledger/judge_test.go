@@ -153,6 +153,31 @@ func TestJudgeWhileTheLedgerChanges(t *testing.T) {
 	}
 }
 
+// TestMuster holds who counts when a member asks whether it sees most of the ring.
+func TestMuster(t *testing.T) {
+	for _, c := range []struct {
+		rule, fleet, present, evicted string
+		here, stay                    int
+	}{
+		{"nobody", "", "", "", 0, 0},
+		{"those that stay", "a b c", "a c", "", 2, 3},
+		{"an unhealthy one is there as long as its agent is", "a b:unhealthy c", "a b", "", 2, 3},
+		{"those that leave do not count, there or not", "a b c:LEAVING d:EXPORTING e:LEFT", "a c e", "", 1, 2},
+		{"nor do those that come", "a b:JOINING c:ANNOUNCED d:IMPORTING", "a b c", "", 1, 1},
+		{"nor do evicted ones", "a b c", "a b", "b", 1, 2},
+		{"who is not known does not count", "a", "a z", "", 1, 1},
+	} {
+		l := fleetOf(c.fleet)
+		if c.evicted != "" {
+			l.MergeEviction(Eviction{ID: c.evicted, Stamp: l.Epoch() + 1, By: "a"})
+		}
+		here, stay := l.Muster(func(id string) bool { return slices.Contains(strings.Fields(c.present), id) })
+		if here != c.here || stay != c.stay {
+			t.Errorf("%s: got %d of %d, want %d of %d", c.rule, here, stay, c.here, c.stay)
+		}
+	}
+}
+
 // TestJudgeRepeats: until its word is known, a judge keeps to it.
 func TestJudgeRepeats(t *testing.T) {
 	judge, l := Judge{EvictAfter: time.Second}, fleetOf("a c b d e")

@@ -30,6 +30,14 @@ func naive(messages []Message) *Ledger {
 				want.evictions[e.ID] = e
 			}
 		}
+		for _, a := range m.Aborts {
+			want.clock = max(want.clock, a.Stamp)
+			place := func(a Abort) string { return fmt.Sprintf("%d %08d %4s %08d", a.Stage, a.Stamp, a.By, a.Since) }
+			of := transition{a.Kind, a.Transition}
+			if old, known := want.aborts[of]; !known || place(a) > place(old) {
+				want.aborts[of] = a
+			}
+		}
 	}
 	return want
 }
@@ -67,7 +75,7 @@ func TestMergeInAnyOrder(t *testing.T) {
 			t.Fatalf("the other way round:\n%s\nwant\n%s", got, want)
 		}
 		for _, m := range append(shuffled, right.Message("c")) {
-			if news := right.Merge(m); news.Records != nil || news.Evictions != nil {
+			if news := right.Merge(m); news.Records != nil || news.Evictions != nil || news.Aborts != nil {
 				t.Fatalf("known already, but taken as news: %+v", news)
 			}
 		}

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/ringway/ringway/membership"
 )
@@ -78,10 +79,19 @@ type Meta struct {
 	Epoch       uint64
 	Fingerprint [8]byte
 
+	// HTTP is where a node's agent answers, as http://host:port or https://host:port.
+	// The host is left out where it is that of the gossip; empty: nowhere that
+	// others could reach.
+	HTTP string
+
 	// Record is a node's record; its ID is the name of the gossip member. Of a
 	// router it is empty.
 	Record Record
 }
+
+// MaxHTTPLength is the longest HTTP, in bytes: what is left of the 512 where
+// everything else is as long as it may be.
+const MaxHTTPLength = 56
 
 // MaxClusterLength is the longest name of a fleet.
 const MaxClusterLength = 64
@@ -94,6 +104,7 @@ func (m Meta) Encode() []byte {
 	w.byte(kindNumber(m.Kind))
 	w.number(m.Epoch)
 	w.bytes(m.Fingerprint[:])
+	w.text(m.HTTP)
 	if m.Kind != membership.Router {
 		w.record(m.Record)
 	}
@@ -107,6 +118,7 @@ func DecodeMeta(name string, b []byte) (Meta, error) {
 	r.version()
 	m := Meta{Cluster: r.text(), Kind: r.kind(), Epoch: r.number()}
 	copy(m.Fingerprint[:], r.take(uint64(len(m.Fingerprint))))
+	m.HTTP = r.text()
 	if r.err == nil && m.Kind != membership.Router {
 		m.Record = r.record(name)
 	}
@@ -115,6 +127,9 @@ func DecodeMeta(name string, b []byte) (Meta, error) {
 	}
 	if len(m.Cluster) > MaxClusterLength {
 		return Meta{}, fmt.Errorf("gossip meta: cluster: got %d bytes, want at most %d", len(m.Cluster), MaxClusterLength)
+	}
+	if len(m.HTTP) > MaxHTTPLength || !utf8.ValidString(m.HTTP) {
+		return Meta{}, fmt.Errorf("gossip meta: HTTP: got %d bytes, want at most %d of UTF-8", len(m.HTTP), MaxHTTPLength)
 	}
 	if m.Kind == membership.Router {
 		return m, nil
@@ -128,8 +143,8 @@ func DecodeMeta(name string, b []byte) (Meta, error) {
 	return m, nil
 }
 
-// Message is what members tell each other beside their meta data: records and
-// evictions, all of them or a few.
+// Message is what members tell each other beside their meta data: records,
+// evictions and aborts, all of them or a few.
 type Message struct {
 	Cluster string
 
@@ -139,6 +154,7 @@ type Message struct {
 
 	Records   []Record
 	Evictions []Eviction
+	Aborts    []Abort
 }
 
 // Encode returns the message.
@@ -159,6 +175,15 @@ func (m Message) Encode() []byte {
 		w.number(e.Stamp)
 		w.signed(e.Since)
 		w.text(e.By)
+	}
+	w.number(uint64(len(m.Aborts)))
+	for _, a := range m.Aborts {
+		w.byte(kindNumber(a.Kind))
+		w.number(a.Transition)
+		w.byte(byte(a.Stage))
+		w.number(a.Stamp)
+		w.signed(a.Since)
+		w.text(a.By)
 	}
 	return w
 }
@@ -189,6 +214,16 @@ func DecodeMessage(b []byte) (Message, error) {
 		}
 		m.Evictions = append(m.Evictions, e)
 	}
+	for n := r.number(); n > 0 && r.err == nil; n-- {
+		a := Abort{Kind: r.kind(), Transition: r.number(), Stage: Stage(r.byte()), Stamp: r.number(), Since: r.signed(), By: r.text()}
+		if r.err != nil {
+			break
+		}
+		if err := a.Validate(); err != nil {
+			return Message{}, err
+		}
+		m.Aborts = append(m.Aborts, a)
+	}
 	if err := r.end(); err != nil {
 		return Message{}, err
 	}
@@ -196,7 +231,7 @@ func DecodeMessage(b []byte) (Message, error) {
 		return Message{}, fmt.Errorf("gossip message: cluster: got %d bytes, want at most %d", len(m.Cluster), MaxClusterLength)
 	}
 	if m.Epoch > MaxStamp {
-		return Message{}, fmt.Errorf("gossip message: epoch: got %d, want at most 2^62", m.Epoch)
+		return Message{}, fmt.Errorf("gossip message: epoch: got %d, want at most 2^52 - 1", m.Epoch)
 	}
 	return m, nil
 }
@@ -213,6 +248,11 @@ func (l *Ledger) Merge(m Message) (news Message) {
 			news.Evictions = append(news.Evictions, e)
 		}
 	}
+	for _, a := range m.Aborts {
+		if l.MergeAbort(a) {
+			news.Aborts = append(news.Aborts, a)
+		}
+	}
 	l.clock = max(l.clock, m.Epoch)
 	news.Cluster, news.Epoch = m.Cluster, m.Epoch
 	return news
@@ -220,5 +260,5 @@ func (l *Ledger) Merge(m Message) (news Message) {
 
 // Message returns the whole ledger.
 func (l *Ledger) Message(cluster string) Message {
-	return Message{Cluster: cluster, Epoch: l.clock, Records: l.Records(), Evictions: l.Evictions()}
+	return Message{Cluster: cluster, Epoch: l.clock, Records: l.Records(), Evictions: l.Evictions(), Aborts: l.Aborts()}
 }

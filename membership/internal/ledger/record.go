@@ -34,7 +34,8 @@ type Record struct {
 	// the largest that the agent had seen.
 	Stamp uint64
 
-	// Transition numbers the transition that State or Step belongs to.
+	// Transition numbers the transition that State or Step belongs to, or its
+	// rollback: see membership.RollbackOf.
 	Transition uint64
 
 	// Swept is the last transition for which the node has removed what it does not
@@ -112,17 +113,19 @@ func (r Record) Validate() error {
 	case r.Step == "" && math.Float64bits(r.NextWeight) != 0 || r.Step != "" && !validWeight(r.NextWeight):
 		return wrong("next weight", r.NextWeight, "a weight while there is a step, otherwise 0")
 	case r.Stamp == 0 || r.Stamp > MaxStamp:
-		return wrong("stamp", r.Stamp, "1 to 2^62")
-	case r.Transition > MaxStamp || r.Purged > MaxStamp:
-		return wrong("transition and purge", max(r.Transition, r.Purged), "at most 2^62")
+		return wrong("stamp", r.Stamp, "1 to 2^52 - 1")
+	case !validTransition(r.Transition) || r.Purged > MaxStamp:
+		return wrong("transition and purge", fmt.Sprint(r.Transition, " and ", r.Purged), "at most 2^52 - 1")
 	case r.Returns > MaxReturns:
 		return wrong("returns", r.Returns, "at most 16")
 	}
 	return nil
 }
 
-// MaxStamp keeps a member that makes up stamps from exhausting them.
-const MaxStamp = 1 << 62
+// MaxStamp keeps a member that makes up stamps from exhausting them. It leaves the
+// bit above free for rollbacks (see membership.RollbackOf), and both exact for
+// readers of JSON who have floating point only.
+const MaxStamp = 1<<52 - 1
 
 // Validate refuses what no agent would send.
 func (e Eviction) Validate() error {
@@ -132,7 +135,7 @@ func (e Eviction) Validate() error {
 	case len(e.By) > MaxIDLength || !utf8.ValidString(e.By):
 		return fmt.Errorf("eviction of %q: judge: got %d bytes, want at most 255 of UTF-8", e.ID, len(e.By))
 	case e.Stamp == 0 || e.Stamp > MaxStamp:
-		return fmt.Errorf("eviction of %q: stamp: got %d, want 1 to 2^62", e.ID, e.Stamp)
+		return fmt.Errorf("eviction of %q: stamp: got %d, want 1 to 2^52 - 1", e.ID, e.Stamp)
 	}
 	return nil
 }

@@ -9,7 +9,7 @@ import (
 
 // Version is the first byte of all that members send each other. A member
 // ignores what has another one.
-const Version = 1
+const Version = 2
 
 // ErrVersion is the cause of a *VersionError.
 var ErrVersion = errors.New("unknown version")

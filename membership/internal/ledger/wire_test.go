@@ -19,14 +19,16 @@ func negativeZero() float64 { return math.Copysign(0, -1) }
 // The bytes that members send each other are a promise to members of the same
 // version on other machines: a change of these needs a new Version.
 const (
-	goldenMeta = "01" + "05" + "666c656574" + "01" + "ac02" + "0001020304050607" + goldenRecord
+	goldenMeta = "02" + "05" + "666c656574" + "01" + "ac02" + "0001020304050607" + "0c" + "687474703a2f2f3a38393436" + goldenRecord
 	// kind, address, zone, weight, state, step, next weight, unhealthy
 	goldenRecord = "01" + "0d" + "31302e302e302e313a36333739" + "02" + "7a31" + "3ff8000000000000" + "04" + "03" + "4000000000000000" + "01" +
 		// generation, sequence, stamp, transition, swept, done, purged, returns, since
 		"808080808020" + "07" + "ac02" + "ab02" + "aa02" + "a902" + "a802" + "03" + "80c49fd50c"
-	goldenMessage = "01" + "05" + "666c656574" + "ad02" +
+	goldenMessage = "02" + "05" + "666c656574" + "ad02" +
 		"02" + "01" + "61" + goldenRecord + "01" + "72" + goldenOther +
-		"01" + "01" + "62" + "09" + "ad02" + "01" + "01" + "61"
+		"01" + "01" + "62" + "09" + "ad02" + "01" + "01" + "61" +
+		"01" + "01" + "2b" + "03" + goldenAbort
+	goldenAbort = "ad02" + "01" + "01" + "61" // stamp, since, by
 	goldenOther = "02" + "03" + "683a31" + "00" + "3ff0000000000000" + "01" + "00" + "0000000000000000" + "00" +
 		"01" + "02" + "03" + "00" + "00" + "00" + "00" + "00" + "00"
 )
@@ -37,9 +39,10 @@ func goldenValues() (Meta, Message) {
 		Transition: 299, Swept: 298, Done: 297, Purged: 296, Returns: 3, Since: 1700000000}
 	other := Record{ID: "r", Kind: membership.Memcached, Address: "h:1", Weight: 1, State: membership.Joining,
 		Generation: 1, Sequence: 2, Stamp: 3}
-	meta := Meta{Cluster: "fleet", Kind: membership.Redis, Epoch: 300, Fingerprint: [8]byte{0, 1, 2, 3, 4, 5, 6, 7}, Record: r}
+	meta := Meta{Cluster: "fleet", Kind: membership.Redis, Epoch: 300, Fingerprint: [8]byte{0, 1, 2, 3, 4, 5, 6, 7}, HTTP: "http://:8946", Record: r}
 	message := Message{Cluster: "fleet", Epoch: 301, Records: []Record{r, other},
-		Evictions: []Eviction{{ID: "b", Generation: 9, Stamp: 301, Since: -1, By: "a"}}}
+		Evictions: []Eviction{{ID: "b", Generation: 9, Stamp: 301, Since: -1, By: "a"}},
+		Aborts:    []Abort{{Kind: membership.Redis, Transition: 43, Stage: Turned, Stamp: 301, Since: -1, By: "a"}}}
 	return meta, message
 }
 
@@ -85,7 +88,7 @@ func TestRoundTrip(t *testing.T) {
 		}
 		for _, m := range drawMessages(t) {
 			got, err := DecodeMessage(m.Encode())
-			if err != nil || len(got.Records) != len(m.Records) || len(got.Evictions) != len(m.Evictions) {
+			if err != nil || len(got.Records) != len(m.Records) || len(got.Evictions) != len(m.Evictions) || len(got.Aborts) != len(m.Aborts) {
 				t.Fatalf("got %+v, %v, want %+v", got, err, m)
 			}
 			if shown(merged(got)) != shown(merged(m)) || got.Cluster != m.Cluster || got.Epoch != m.Epoch {
@@ -98,10 +101,10 @@ func TestRoundTrip(t *testing.T) {
 // TestMetaFits: memberlist panics at meta data of more than 512 bytes. The
 // longest has every field at its limit.
 func TestMetaFits(t *testing.T) {
-	meta := Meta{Cluster: strings.Repeat("c", MaxClusterLength), Kind: membership.Memcached, Epoch: math.MaxUint64, Record: Record{
+	meta := Meta{Cluster: strings.Repeat("c", MaxClusterLength), Kind: membership.Memcached, Epoch: math.MaxUint64, HTTP: strings.Repeat("h", MaxHTTPLength), Record: Record{
 		ID: strings.Repeat("i", MaxIDLength), Kind: membership.Memcached, Address: strings.Repeat("a", MaxAddressLength),
 		Zone: strings.Repeat("z", MaxZoneLength), Weight: 1 << 20, State: membership.Active, Step: membership.Importing, NextWeight: 1 << 20,
-		Unhealthy: true, Generation: math.MaxUint64, Sequence: math.MaxUint64, Stamp: MaxStamp, Transition: MaxStamp,
+		Unhealthy: true, Generation: math.MaxUint64, Sequence: math.MaxUint64, Stamp: MaxStamp, Transition: membership.RollbackOf(MaxStamp),
 		Swept: math.MaxUint64, Done: math.MaxUint64, Purged: MaxStamp, Returns: MaxReturns, Since: math.MinInt64}}
 	b := meta.Encode()
 	if len(b) > 512 {
@@ -145,8 +148,8 @@ func TestOtherVersion(t *testing.T) {
 			}
 		}
 	}
-	want := "gossip message of version 2, want 1"
-	if got := (&VersionError{Got: 2}).Error(); got != want {
+	want := "gossip message of version 3, want 2"
+	if got := (&VersionError{Got: 3}).Error(); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -169,6 +172,8 @@ func TestRefused(t *testing.T) {
 		{"state 8", cut("3ff8000000000000"+"04", "3ff8000000000000"+"08"), "state: got 8"},
 		{"step 8", cut("3ff8000000000000"+"0403", "3ff8000000000000"+"0408"), "state: got 8"},
 		{"flag 2", cut("4000000000000000"+"01", "4000000000000000"+"02"), "flag: got 2"},
+		{"an abort in stage 0", cut("012b03"+goldenAbort, "012b00"+goldenAbort), "stage: got 0"},
+		{"an abort in stage 4", cut("012b03"+goldenAbort, "012b04"+goldenAbort), "stage: got 4"},
 		{"a number in a longer form", cut("666c656574"+"ad02", "666c656574"+"ad8200"), "more bytes than it needs"},
 		{"a number of more than 64 bits", cut("666c656574"+"ad02", "666c656574"+"ffffffffffffffffff02"), "than 64 bits have"},
 		{"a stamp that leaves no room", cut("666c656574"+"ad02", "666c656574"+"8180808080808080"+"40"), "epoch: got"},
@@ -186,7 +191,10 @@ func TestRefused(t *testing.T) {
 	mustFail(t, "meta: cluster of 65 bytes", err)
 	_, err = DecodeMessage(message.Encode())
 	mustFail(t, "message: cluster of 65 bytes", err)
-	meta.Cluster = "c"
+	meta.Cluster, meta.HTTP = "c", strings.Repeat("h", MaxHTTPLength+1)
+	_, err = DecodeMeta("a", meta.Encode())
+	mustFail(t, "meta: an HTTP address of 57 bytes", err)
+	meta.HTTP = ""
 	_, err = DecodeMeta("a", append(meta.Encode(), 0))
 	mustFail(t, "meta: bytes after the end", err)
 	_, err = DecodeMeta("", meta.Encode())
@@ -204,10 +212,11 @@ func TestRefused(t *testing.T) {
 func TestCountsAreNotBelieved(t *testing.T) {
 	huge := "808080808080808010" // 2^60
 	for name, text := range map[string]string{
-		"records":         "01" + "00" + "00" + huge,
-		"evictions":       "01" + "00" + "00" + "00" + huge,
-		"bytes of a name": "01" + huge,
-		"bytes of an ID":  "01" + "00" + "00" + "01" + huge,
+		"records":         "02" + "00" + "00" + huge,
+		"evictions":       "02" + "00" + "00" + "00" + huge,
+		"aborts":          "02" + "00" + "00" + "00" + "00" + huge,
+		"bytes of a name": "02" + huge,
+		"bytes of an ID":  "02" + "00" + "00" + "02" + huge,
 	} {
 		b, err := hex.DecodeString(text)
 		if err != nil {

@@ -105,6 +105,14 @@ type Output struct {
 	Task Task
 	For  uint64 // what to answer with: a Purge's eviction, a Sweep's or HandOver's transition, or a later Sweep's epoch
 
+	// Abort is what is to be merged into the ledger and told to all; nil: nothing.
+	Abort *ledger.Abort
+
+	// RolledBack says that the node has just learnt that its transition was
+	// aborted. A newcomer is on its way out then. Stays says that it was about to
+	// leave, and is to be told so again if it still has to.
+	RolledBack, Stays bool
+
 	Waits string // for what, in a few words, to show; empty when for nothing
 
 	// Err ends the agent: the node must not join.

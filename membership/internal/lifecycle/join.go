@@ -62,28 +62,36 @@ func (m *Machine) meet() {
 		m.boot = m.cfg.Bootstrap && !evicted && !m.anyOwner()
 		return
 	}
+	stage, _ := l.Abort(old.Kind, old.Transition)
+	turned := old.After(stage) != old // while the agent was away
+	old = old.After(stage)
 	m.known = true
 	m.rec.Generation = max(m.rec.Generation, old.Generation+1)
 	m.rec.Stamp, m.rec.Since = old.Stamp, old.Since
 	m.rec.Purged, m.rec.Swept, m.rec.Done = old.Purged, old.Swept, old.Done
-	if !l.Evicted(m.rec.ID) && ownsKeys(old) {
-		// The fleet has gone on with the node: only its agent was away.
+	_, back := membership.IsRollback(old.Transition)
+	if !l.Evicted(m.rec.ID) && (ownsKeys(old) || back && old.State == membership.Importing) {
+		// The fleet has gone on with the node: only its agent was away. So it has
+		// with one that was leaving and is to stay, and holds most of its keys.
 		m.rec.State, m.rec.Transition, m.rec.Returns = old.State, old.Transition, old.Returns
 		m.rec.Weight, m.rec.Unhealthy = old.Weight, old.Unhealthy
-		if old.Address != m.rec.Address || old.Zone != m.rec.Zone || old.Step != "" {
+		if back && old.Step != "" {
+			m.rec.Step, m.rec.NextWeight, m.vetoed = old.Step, old.NextWeight, m.in.Weight
+		}
+		if old.Address != m.rec.Address || old.Zone != m.rec.Zone || old.Step != "" || turned {
 			m.stamp() // a change of weight is given up, and asked for again
 		}
 		return
 	}
 	m.rec.Returns = m.returns(old)
 	m.mayPurge = true
-	if old.State != membership.Joining && old.State != membership.Left {
+	if turned || old.State != membership.Joining && old.State != membership.Left {
 		m.enter(membership.Joining) // others must know that it does not go on
 	}
 }
 
 func (m *Machine) anyOwner() bool {
-	for _, r := range m.in.Ledger.Records() {
+	for _, r := range m.in.Ledger.Counting() {
 		if r.Kind == m.cfg.Kind && ownsKeys(r) && !m.in.Ledger.Evicted(r.ID) {
 			return true
 		}
@@ -152,6 +160,10 @@ func (m *Machine) ready() bool {
 // owns keys none will move, and a newcomer that died half-way, whom no majority
 // of owners can evict, must not keep out all others.
 func (m *Machine) mayBegin() bool {
+	if m.halted() {
+		m.wait("the transition under way to be rolled back")
+		return false
+	}
 	if m.seen.number == 0 || !m.anyOwner() {
 		return true
 	}

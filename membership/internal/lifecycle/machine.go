@@ -29,12 +29,15 @@ type Machine struct {
 	countedAt  time.Time // zero: not since the last change
 
 	seen      batch     // the transition under way, as last seen
+	seenIn    basis     // what it was seen in
 	openedAt  time.Time // when it was seen first
 	batchAt   time.Time // when it changed last who takes part in it
 	batchSeen uint64    // the epoch of that change
 	handing   uint64    // the next ring that a hand-over was asked for; 0: none was
 	sweepDue  uint64    // the epoch of a change of the ring after which to sweep; 0: none
 	leaveFrom time.Time // when leaving was asked for
+	haltAt    time.Time // when the transition under way was seen to be halted; zero: it is not
+	vetoed    float64   // the weight whose transition was aborted, not to be asked for again; 0: none
 }
 
 // batch is a transition, who takes part in it, and who owns keys meanwhile.
@@ -44,6 +47,14 @@ type batch struct {
 	phase  membership.Phase
 	party  map[string]uint64  // IDs and generations, such as "cache-a": 3
 	owners map[string]float64 // IDs and weights, such as "cache-b": 1
+}
+
+// basis is all that a batch follows from.
+type basis struct {
+	ledger  *ledger.Ledger
+	changes uint64 // of the ledger
+	rec     ledger.Record
+	known   bool
 }
 
 // New returns the machine of a node that has just started.
@@ -64,7 +75,9 @@ func (m *Machine) Step(in Input) Output {
 	before := m.rec
 	if m.met {
 		m.learnEviction()
+		m.learnAbort()
 		m.watchTransition()
+		m.decideAbort()
 	}
 	switch m.rec.State {
 	case membership.Joining:
@@ -198,6 +211,11 @@ func (m *Machine) returns(old ledger.Record) uint8 {
 // in it. That one of these goes on is no such change: all have heard of it, and
 // the others need not wait anew.
 func (m *Machine) watchTransition() {
+	in := basis{m.in.Ledger, m.in.Ledger.Changes(), m.rec, m.known}
+	if in == m.seenIn {
+		return // most looks are for the sake of time: nothing else has changed
+	}
+	m.seenIn = in
 	now := m.underWay()
 	changed := now.number != m.seen.number
 	if changed {
@@ -227,12 +245,12 @@ func (b batch) ownedBesides(before batch) bool {
 // underWay returns the transition under way among the nodes of the kind, with
 // the node's own record as it is now.
 func (m *Machine) underWay() batch {
-	var view membership.View
 	fleet := m.fleet()
+	view := membership.View{Members: make([]membership.Member, 0, len(fleet))}
 	for _, r := range fleet {
 		view.Members = append(view.Members, r.Member())
 	}
-	b := batch{party: make(map[string]uint64), owners: make(map[string]float64)}
+	b := batch{party: make(map[string]uint64), owners: make(map[string]float64, len(fleet))}
 	b.number, b.phase = view.Transition(m.cfg.Kind)
 	if b.number != 0 {
 		b.next = nameOf(b.number, view.Next(m.cfg.Kind))
@@ -250,8 +268,9 @@ func (m *Machine) underWay() batch {
 
 // fleet returns the records of the node's kind that count, its own as it is now.
 func (m *Machine) fleet() []ledger.Record {
-	var fleet []ledger.Record
-	for _, r := range m.in.Ledger.Records() {
+	counting := m.in.Ledger.Counting()
+	fleet := make([]ledger.Record, 0, len(counting)+1)
+	for _, r := range counting {
 		if r.Kind == m.cfg.Kind && r.ID != m.rec.ID && !m.in.Ledger.Evicted(r.ID) {
 			fleet = append(fleet, r)
 		}

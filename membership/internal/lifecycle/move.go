@@ -24,10 +24,13 @@ func (m *Machine) announced() {
 }
 
 func (m *Machine) importing() {
+	if m.rollsBack() { // it was an owner, and holds most of its keys
+		m.rec.Unhealthy = m.noteHealth()
+	}
 	switch {
 	case m.in.Leave && m.leaveTime() <= 0:
 		m.enter(membership.Left)
-	case !m.in.Healthy || m.overtaken():
+	case !m.in.Healthy && !m.rollsBack() || m.overtaken():
 		m.back()
 	case m.allHandedOver(): // and then it may leave
 		m.enter(membership.Active)
@@ -36,6 +39,9 @@ func (m *Machine) importing() {
 
 func (m *Machine) active() {
 	m.rec.Unhealthy = m.noteHealth()
+	if m.in.Weight != m.vetoed {
+		m.vetoed = 0
+	}
 	switch {
 	case m.in.Leave && m.lastOwner():
 		m.enter(membership.Left) // there is nobody to hand over to
@@ -57,7 +63,7 @@ func (m *Machine) active() {
 	case m.rec.Step == membership.Importing && m.allHandedOver():
 		m.rec.Weight = m.rec.NextWeight
 		m.enter(membership.Active)
-	case m.rec.Step == "" && m.in.Weight > 0 && m.in.Weight != m.rec.Weight && m.mayBegin():
+	case m.rec.Step == "" && m.in.Weight > 0 && m.in.Weight != m.rec.Weight && m.vetoed == 0 && m.mayBegin():
 		m.begin(membership.Active)
 		m.rec.Step, m.rec.NextWeight = membership.Announced, m.in.Weight
 		m.watchTransition()
@@ -77,7 +83,7 @@ func (m *Machine) noteHealth() bool {
 func (m *Machine) leaving() {
 	m.rec.Unhealthy = m.noteHealth()
 	switch {
-	case m.leaveTime() <= 0 || m.lastOwner():
+	case m.givesUp() || m.lastOwner():
 		m.enter(membership.Left)
 	case m.leftOut():
 		m.beginAnew()
@@ -91,7 +97,7 @@ func (m *Machine) leaving() {
 func (m *Machine) exporting() {
 	m.rec.Unhealthy = m.noteHealth()
 	switch {
-	case m.leaveTime() <= 0 || m.lastOwner() || !m.overtaken() && m.rec.Done == m.seen.next:
+	case m.givesUp() || m.lastOwner() || !m.overtaken() && m.rec.Done == m.seen.next:
 		m.enter(membership.Left)
 	case m.overtaken():
 		m.enter(membership.Leaving)
@@ -100,6 +106,11 @@ func (m *Machine) exporting() {
 		m.work()
 	}
 }
+
+// givesUp reports whether the time to hand over has run out. A newcomer that is
+// rolled back has all the time there is, unless it is told to leave: nobody asked
+// it to.
+func (m *Machine) givesUp() bool { return (m.in.Leave || !m.rollsBack()) && m.leaveTime() <= 0 }
 
 // leftOut reports whether the transition of a node that is still announced has
 // ended for others who took part in it: its announcement came too late to them,
@@ -142,14 +153,27 @@ func (m *Machine) mayMove() bool {
 		m.wait("an earlier transition to end")
 		return false
 	}
+	switch {
+	case m.halted():
+		m.wait("all to hear that the transition is aborted")
+	case !m.everybodyKnows():
+	case !m.allSwept():
+		m.wait("the nodes that receive keys to sweep")
+	default:
+		return true
+	}
+	return false
+}
+
+// everybodyKnows reports whether all who must know of the transition as it is now
+// know of it.
+func (m *Machine) everybodyKnows() bool {
 	age, t := m.in.Now.Sub(m.batchAt), m.cfg.Timing
 	switch {
 	case age < t.Dwell:
 		m.wait("the announcement to reach everybody")
 	case m.in.RoutersSeen < m.batchSeen && age < t.MaxDwell:
 		m.wait("routers to show that they have seen the announcement")
-	case !m.allSwept():
-		m.wait("the nodes that receive keys to sweep")
 	default:
 		return true
 	}
@@ -239,6 +263,9 @@ func (m *Machine) work() {
 	case membership.PhaseImporting:
 		if asked != 0 && asked != m.seen.next {
 			return // the mover is to give up once, and then to begin anew with the ring as it is now
+		}
+		if _, back := membership.IsRollback(number); back && !m.everybodyKnows() {
+			return // a router that still writes as before would write beside the mover
 		}
 		if m.rec.Done != m.seen.next {
 			m.handing = m.seen.next

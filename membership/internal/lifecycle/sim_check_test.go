@@ -20,7 +20,7 @@ func (n *node) check(rec ledger.Record) {
 	if n.server.open = 0; ownsKeys(rec) || rec.State == membership.Importing {
 		n.server.open = n.machine.seen.number
 	}
-	now := version{n.ledger.Records(), n.ledger.Evictions(), n.out.Task}
+	now := version{n.ledger.Counting(), n.ledger.Evictions(), n.out.Task}
 	if now.same(n.checked) && !n.server.brought {
 		return
 	}
@@ -32,7 +32,7 @@ func (n *node) check(rec ledger.Record) {
 		}
 	}
 	moving := make(map[uint64]membership.Phase)
-	for _, r := range n.ledger.Records() {
+	for _, r := range n.ledger.Counting() {
 		if n.ledger.Evicted(r.ID) {
 			continue
 		}
@@ -140,7 +140,7 @@ func (n *node) checkAnnounced(before, rec ledger.Record) {
 			w.fail("%s is announced with %d keys", n.id, len(n.server.keys))
 		}
 	}
-	if begins(rec) && !begins(before) && before.State != membership.Joining {
+	if _, back := membership.IsRollback(rec.Transition); !back && begins(rec) && !begins(before) && before.State != membership.Joining {
 		n.checkSwept(rec)
 	}
 	if before.State == membership.Importing && rec.State == membership.Active {
@@ -219,7 +219,7 @@ func (w *world) compareAll() {
 	ledgers := w.ledgers()
 	for i, a := range ledgers[1:] {
 		b := ledgers[i]
-		if !slices.Equal(a.Records(), b.Records()) || !slices.Equal(a.Evictions(), b.Evictions()) {
+		if !slices.Equal(a.Records(), b.Records()) || !slices.Equal(a.Evictions(), b.Evictions()) || !slices.Equal(a.Aborts(), b.Aborts()) {
 			continue
 		}
 		v, u := a.View(), b.View()
@@ -227,6 +227,25 @@ func (w *world) compareAll() {
 		numberB, phaseB := u.Transition(membership.Redis)
 		if !reflect.DeepEqual(v.Members, u.Members) || numberA != numberB || phaseA != phaseB {
 			w.fail("the same records, but %+v and %+v", v, u)
+		}
+	}
+}
+
+// checkFound: the router finds every key that was ever written on one of the two
+// nodes that its view sends it to.
+func (w *world) checkFound() {
+	view := w.router.ledger.View()
+	current := view.Current(membership.Redis)
+	if len(current) == 0 {
+		return // it has heard of nobody yet
+	}
+	next := view.Next(membership.Redis)
+	for k := range w.written {
+		now, then := w.nodes[ownerOf(k, current)[0]-'a'], w.nodes[ownerOf(k, next)[0]-'a']
+		_, here := now.server.keys[k]
+		if _, there := then.server.keys[k]; !here && !there {
+			number, phase := view.Transition(membership.Redis)
+			w.fail("the router looks for key %d at %s and %s (transition %d, %s), and neither has it", k, now.id, then.id, number, phase)
 		}
 	}
 }

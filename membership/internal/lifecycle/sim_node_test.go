@@ -104,6 +104,9 @@ func (n *node) leftUnheard() bool {
 }
 
 func (n *node) tellLeave() {
+	if n.w.calm && n.index == 0 {
+		return // there is always somebody to take the keys
+	}
 	staying := 0
 	for _, other := range n.w.nodes {
 		if other.running && !other.leaves && other != n {
@@ -113,6 +116,33 @@ func (n *node) tellLeave() {
 	if n.running && staying > 0 {
 		n.leaves = true
 		n.w.tell("%s: is to leave", n.id)
+	}
+}
+
+func (n *node) reweigh() {
+	n.weight = float64(1 + n.w.rng.IntN(3))
+	n.w.tell("%s: weight %v wanted", n.id, n.weight)
+}
+
+// abort is an operator's, of whatever is under way.
+func (n *node) abort() {
+	if !n.running {
+		return
+	}
+	a, err := n.machine.Abort()
+	if n.w.tell("%s: told to abort: %+v, %v", n.id, a, err); err == nil {
+		n.decide(a)
+	}
+}
+
+func (n *node) decide(a ledger.Abort) {
+	if err := a.Validate(); err != nil {
+		n.w.fail("%s decides %v", n.id, err)
+	}
+	if n.ledger.MergeAbort(a) {
+		n.w.tell("%s: abort of %d at stage %d", n.id, a.Transition, a.Stage)
+		n.broadcast()
+		n.step()
 	}
 }
 
@@ -189,7 +219,7 @@ func (n *node) hear(from int, m ledger.Message) {
 	if from == n.w.router.index {
 		n.routers = max(n.routers, m.Epoch)
 	}
-	if news.Records != nil || news.Evictions != nil {
+	if news.Records != nil || news.Evictions != nil || news.Aborts != nil {
 		n.step()
 	}
 }
@@ -234,6 +264,16 @@ func (n *node) step() {
 		n.broadcast()
 	}
 	n.check(rec)
+	if n.out.Stays {
+		n.leaves = false
+	}
+	if _, back := membership.IsRollback(rec.Transition); n.out.RolledBack && before.Step != "" || back && rec.Step != "" {
+		n.weight = 0
+	}
+	if n.out.Abort != nil {
+		n.decide(*n.out.Abort)
+		return
+	}
 	if n.out.Err != nil {
 		n.crash(n.out.Err.Error())
 		n.purge = true // so the operator decides

@@ -63,6 +63,7 @@ func (s *server) write() {
 	if s.up && ownsKeys(s.n.machine.Record()) && ownerOf(key, view.Current(membership.Redis)) == s.n.id &&
 		ownerOf(key, view.Next(membership.Redis)) == s.n.id {
 		s.keys[key] = held{}
+		s.n.w.written[key] = true
 	}
 }
 

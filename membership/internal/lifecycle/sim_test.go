@@ -31,17 +31,32 @@ func TestFleet(t *testing.T) {
 			t.Parallel()
 			for i := group; i < uint64(*simSeeds); i += groups {
 				seed := *simFirst + i
-				err := simulate(seed, nil)
+				err := simulate(seed, false, nil)
 				if err == nil {
 					continue
 				}
 				var story []string
-				if again := simulate(seed, &story); again == nil || again.Error() != err.Error() {
+				if again := simulate(seed, false, &story); again == nil || again.Error() != err.Error() {
 					t.Errorf("seed %d: not the same again: %v", seed, again)
 				}
 				t.Fatalf("seed %d (alone: -run TestFleet -sim.first %d -sim.seeds 1): %v\n%s", seed, seed, err, strings.Join(story, "\n"))
 			}
 		})
+	}
+}
+
+// TestCalmFleet is TestFleet without faults, where more is promised: whatever
+// nodes come, go, change their weights and are rolled back, a client finds each
+// key at all times where its own view says that it may be.
+func TestCalmFleet(t *testing.T) {
+	for i := range uint64(max(1, *simSeeds/10)) {
+		seed := *simFirst + i
+		if simulate(seed, true, nil) == nil {
+			continue
+		}
+		var story []string
+		err := simulate(seed, true, &story)
+		t.Fatalf("seed %d (alone: -run TestCalmFleet -sim.first %d -sim.seeds 1): %v\n%s", seed, seed, err, strings.Join(story, "\n"))
 	}
 }
 
@@ -65,6 +80,8 @@ type world struct {
 	loss    float64       // of messages
 	pause   time.Duration // between two troubles, at most
 
+	calm      bool         // nothing fails
+	written   map[int]bool // keys, in a calm world
 	faults    bool
 	evictions map[ledger.Eviction]time.Time // when each was decided
 	err       error
@@ -93,8 +110,8 @@ func (q *queue) Pop() any {
 
 var start = time.Unix(1_700_000_000, 0)
 
-func simulate(seed uint64, story *[]string) error {
-	w := &world{rng: rand.New(rand.NewPCG(seed, 0)), now: start, faults: true, story: story,
+func simulate(seed uint64, calm bool, story *[]string) error {
+	w := &world{rng: rand.New(rand.NewPCG(seed, 0)), now: start, faults: true, story: story, calm: calm, written: make(map[int]bool),
 		evictions: make(map[ledger.Eviction]time.Time)}
 	count := 3 + w.rng.IntN(7)
 	for i := range count {
@@ -107,13 +124,16 @@ func simulate(seed uint64, story *[]string) error {
 		w.seeable[i] = make([]time.Time, count+1)
 	}
 	w.loss = []float64{0, 0.1, 0.3}[w.rng.IntN(3)]
+	if calm {
+		w.loss = 0
+	}
 	w.pause = []time.Duration{8 * time.Second, 25 * time.Second}[w.rng.IntN(2)]
 	w.after(time.Second, w.router.tick)
-	bootstrap := w.rng.IntN(4) > 0
+	bootstrap := w.rng.IntN(4) > 0 || calm
 	for i, n := range w.nodes {
-		n.bootstrap = bootstrap && i == 0
+		n.bootstrap, n.starts = bootstrap && i == 0, calm
 		if i == 0 && bootstrap {
-			n.server.keys[3] = held{} // what it held before it was part of a fleet
+			n.server.keys[3], w.written[3] = held{}, true // what it held before it was part of a fleet
 		}
 		w.after(w.upTo(time.Duration(i)*15*time.Second), n.start)
 	}
@@ -139,7 +159,11 @@ func (w *world) run(until time.Time, enough func() bool) bool {
 	for w.err == nil && len(w.queue) > 0 && !w.queue[0].at.After(until) {
 		e := heap.Pop(&w.queue).(event)
 		w.now = e.at
-		if e.do(); !w.now.Before(ask) {
+		e.do()
+		if w.calm {
+			w.checkFound()
+		}
+		if !w.now.Before(ask) {
 			if ask = w.now.Add(5 * time.Second); enough() {
 				return true
 			}
@@ -175,7 +199,7 @@ func (w *world) tell(format string, args ...any) {
 // send delivers a whole ledger, perhaps, and later.
 func (w *world) send(from, to int, m ledger.Message) {
 	delay := w.between(5*time.Millisecond, 200*time.Millisecond)
-	if w.rng.IntN(20) == 0 {
+	if !w.calm && w.rng.IntN(20) == 0 {
 		delay = w.upTo(4 * time.Second)
 	}
 	if w.group[from] != w.group[to] || w.rng.Float64() < w.loss {
@@ -208,6 +232,13 @@ func (w *world) trouble() {
 	switch kind := w.rng.IntN(100); {
 	case !n.running && !n.starts:
 		n.restartLater()
+	case w.calm && kind < 40, kind >= 70 && kind < 78:
+		n.abort()
+	case w.calm && kind < 70:
+		n.tellLeave()
+	case w.calm && n.running:
+		n.reweigh()
+	case w.calm:
 	case kind < 22:
 		n.crash("killed")
 		if w.rng.IntN(4) > 0 {
@@ -218,8 +249,7 @@ func (w *world) trouble() {
 	case kind < 55:
 		n.tellLeave()
 	case kind < 70 && n.running:
-		n.weight = float64(1 + w.rng.IntN(3))
-		w.tell("%s: weight %v wanted", n.id, n.weight)
+		n.reweigh()
 	default:
 		w.cut(w.between(5*time.Second, 90*time.Second))
 	}

@@ -219,9 +219,18 @@ func (c *Client) members(ctx context.Context, a agent) (m agentapi.Members, err 
 }
 
 func (c *Client) get(ctx context.Context, a agent, path string, read func(io.Reader) error) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.base+path, nil)
+	return c.exchange(ctx, a, http.MethodGet, path, nil, http.StatusOK, read)
+}
+
+// exchange sends a request, and reads the answer if it has the status that is
+// wanted.
+func (c *Client) exchange(ctx context.Context, a agent, method, path string, body io.Reader, want int, read func(io.Reader) error) error {
+	req, err := http.NewRequestWithContext(ctx, method, a.base+path, body)
 	if err != nil {
 		return err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
 	}
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
@@ -234,7 +243,7 @@ func (c *Client) get(ctx context.Context, a agent, path string, read func(io.Rea
 		return err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
+	if resp.StatusCode != want {
 		return statusError(resp)
 	}
 	return read(resp.Body)
@@ -245,8 +254,19 @@ func statusError(resp *http.Response) error {
 	const shown = 200 // bytes
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, shown))
 	reason, _, _ := strings.Cut(strings.TrimSpace(strings.ToValidUTF8(string(text), "")), "\n")
-	if reason != "" {
-		reason = ": " + reason
+	return &StatusError{Code: resp.StatusCode, Reason: reason}
+}
+
+// StatusError is the answer of an agent that did not do what it was asked for.
+type StatusError struct {
+	Code   int
+	Reason string // in its own words; may be empty
+}
+
+func (e *StatusError) Error() string {
+	text := fmt.Sprintf("status %d %s", e.Code, http.StatusText(e.Code))
+	if e.Reason != "" {
+		text += ": " + e.Reason
 	}
-	return fmt.Errorf("status %d %s%s", resp.StatusCode, http.StatusText(resp.StatusCode), reason)
+	return text
 }

@@ -1,0 +1,187 @@
+//go:build unix
+
+package fleettest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/ringway/ringway/internal/faultproxy"
+	"github.com/ringway/ringway/membership"
+)
+
+// slowly is a rate at which a transition takes some seconds.
+var slowly = []string{"--move-keys", "60"}
+
+// TestCutBetweenServers: while keys move, the network to the receivers is cut, for
+// movers and clients alike. The transition waits, says why, and goes on when it
+// heals.
+func TestCutBetweenServers(t *testing.T) {
+	t.Parallel()
+	seed := rand.Uint64N(1 << 32)
+	t.Log("seed", seed)
+	f := newSmallFleet(t, slowly...)
+	s := f.fill()
+	historians := f.startHistorians(seed)
+	var cuts []*faultproxy.Proxy
+	for _, id := range []string{"redis-x", "mc-x"} {
+		n := f.newNode(id)
+		cut := faultproxy.New(t, n.server.Addr())
+		n.announced, cuts = cut.Addr(), append(cuts, cut)
+		f.nodes = append(f.nodes, n)
+		f.startAgent(n, false)
+	}
+	f.moving("redis-b", "mc-b")
+	for _, cut := range cuts {
+		cut.Hang()
+		cut.Reset()
+	}
+	for source, receiver := range map[string]string{"redis-b": "redis-x", "mc-b": "mc-x"} {
+		f.waits(source, "node "+receiver+": ", "a node takes no keys at present", receiver)
+	}
+	for _, id := range []string{"redis-x", "mc-x"} {
+		if m := f.members(f.node("redis-a")).member(id); m.State != string(membership.Importing) {
+			t.Errorf("%s is %s while nothing comes to it", id, m.State)
+		}
+	}
+	for _, cut := range cuts {
+		cut.Heal()
+	}
+	f.settled("the network is whole again")
+	f.intact("the network is whole again", s)
+	f.promisesKept(historians, false, 1)
+	f.tidy("at the end")
+}
+
+// TestReceiverIsFull: the receiver has no memory for what comes to it. The
+// transition waits, says why, and goes on once it has.
+func TestReceiverIsFull(t *testing.T) {
+	t.Parallel()
+	seed := rand.Uint64N(1 << 32)
+	t.Log("seed", seed)
+	f := newSmallFleet(t, slowly...)
+	s := f.fill()
+	historians := f.startHistorians(seed)
+	n := f.newNode("redis-x")
+	c := f.redisOf(n)
+	for name, value := range map[string]string{"maxmemory-policy": "noeviction", "maxmemory": "1"} {
+		if err := c.ConfigSet(context.Background(), name, value).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.nodes = append(f.nodes, n)
+	f.startAgent(n, false)
+	f.waits("redis-b", "OOM", "no keys at present", "redis-x")
+	for key := range f.heldBy(n) {
+		t.Errorf("%s is on the server that takes nothing", key)
+	}
+	if err := c.ConfigSet(context.Background(), "maxmemory", "0").Err(); err != nil {
+		t.Fatal(err)
+	}
+	f.settled("there is memory")
+	f.intact("there is memory", s)
+	f.promisesKept(historians, false, 1)
+	f.tidy("at the end")
+}
+
+// TestKilledRouter: a client is killed while keys move, and started again.
+func TestKilledRouter(t *testing.T) {
+	t.Parallel()
+	seed := rand.Uint64N(1 << 32)
+	t.Log("seed", seed)
+	f := newSmallFleet(t, slowly...)
+	s := f.fill()
+	historians := f.startHistorians(seed)
+	victim := historians[1]
+	for _, id := range []string{"redis-x", "mc-x"} {
+		n := f.newNode(id)
+		f.nodes = append(f.nodes, n)
+		f.startAgent(n, false)
+	}
+	f.moving("redis-b", "mc-b")
+	f.restart(victim)
+	what := "a client killed while nodes join"
+	f.settled(what)
+	f.intact(what, s)
+	f.askToLeave("redis-b", "mc-b")
+	f.moving("redis-b", "mc-b")
+	f.restart(victim)
+	f.awaitLeft("redis-b", "mc-b")
+	what = "a client killed while nodes leave"
+	f.settled(what)
+	f.intact(what, s)
+	f.promisesKept(historians, true, 2)
+	f.tidy("at the end")
+}
+
+// restart kills a historian and starts it again.
+func (f *fleet) restart(h *historian) {
+	f.t.Helper()
+	h.process.end()
+	h.process = start(f.t, h.name, program(f.t, "historian"), h.args...)
+	h.atWork(f.t)
+}
+
+// moverAnswer is what the contract says of `ringway rebalance --format json`.
+type moverAnswer struct {
+	ID, Phase, State, Error string
+	Moved                   int64 `json:"keys_moved"`
+	Waiting                 int64 `json:"keys_waiting"`
+}
+
+// mover runs `ringway rebalance` and returns what it says of one node.
+func (f *fleet) mover(id string) (m moverAnswer) {
+	f.t.Helper()
+	out, err := exec.Command(program(f.t, "ringway"), "rebalance", "--format", "json", "--agent", f.node("redis-a").http).Output()
+	var answer struct {
+		Schema string
+		Movers []moverAnswer
+	}
+	if err == nil {
+		err = json.Unmarshal(out, &answer)
+	}
+	if err != nil {
+		return m // an agent may not answer at present
+	}
+	for _, one := range answer.Movers {
+		if one.ID == id {
+			return one
+		}
+	}
+	return m
+}
+
+// moving waits until the movers of nodes have moved some keys of the transition
+// under way.
+func (f *fleet) moving(ids ...string) {
+	f.t.Helper()
+	for _, id := range ids {
+		eventually(f.t, "keys of "+id+" move", func() (bool, string) {
+			m := f.mover(id)
+			return m.Phase == "importing" && m.Moved > 0, fmt.Sprintf("%+v", m)
+		})
+	}
+}
+
+// waits waits until `ringway rebalance` says that a mover waits, and why, and the
+// log of its agent too.
+func (f *fleet) waits(id, why, logged, receiver string) {
+	f.t.Helper()
+	eventually(f.t, "the mover of "+id+" waits and says "+why, func() (bool, string) {
+		m := f.mover(id)
+		return m.State == "waiting" && strings.Contains(m.Error, why), fmt.Sprintf("%+v", m)
+	})
+	found := false
+	for line := range strings.Lines(f.node(id).agent.log.String()) {
+		found = found || strings.Contains(line, logged) && strings.Contains(line, receiver)
+	}
+	if !found {
+		f.t.Errorf("the log of %s does not say %q of %s", id, logged, receiver)
+	}
+	f.t.Logf("%s waits: %+v", id, f.mover(id))
+}

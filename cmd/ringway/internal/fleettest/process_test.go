@@ -1,0 +1,194 @@
+//go:build unix
+
+package fleettest
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// bound is how long the tests wait for what takes seconds.
+const bound = 90 * time.Second
+
+// eventually waits until it holds; state tells how far it is.
+func eventually(t *testing.T, what string, holds func() (ok bool, state string)) {
+	t.Helper()
+	for deadline := time.Now().Add(bound); ; time.Sleep(50 * time.Millisecond) {
+		ok, state := holds()
+		if ok {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %v: %s: %s", bound, what, state)
+		}
+	}
+}
+
+// process is a program that a test has started. It ends with the test, and is
+// never looked for by its name.
+type process struct {
+	name   string
+	cmd    *exec.Cmd
+	stdin  io.Closer
+	log    lockedBuffer
+	exited chan struct{} // closed when it is gone
+}
+
+// start starts a program.
+func start(t *testing.T, name, path string, args ...string) *process {
+	t.Helper()
+	return startWith(t, nil, name, path, args...)
+}
+
+// startWith starts a program with more in its environment: NAME=value.
+func startWith(t *testing.T, env []string, name, path string, args ...string) *process {
+	t.Helper()
+	p := &process{name: name, cmd: exec.Command(path, args...), exited: make(chan struct{})}
+	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = append(environment(), env...), &p.log, &p.log
+	stdin, err := p.cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.stdin = stdin
+	dieWithParent(p.cmd)
+	started := make(chan error, 1)
+	go func() {
+		// Linux kills the process when the thread that started it ends, not the
+		// program: this goroutine keeps its thread until the process is gone.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := p.cmd.Start()
+		started <- err
+		if err == nil {
+			_ = p.cmd.Wait() // how it ended is in ProcessState
+			close(p.exited)
+		}
+	}()
+	if err := <-started; err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		p.end()
+		if t.Failed() {
+			t.Logf("%s wrote:\n%s", p.name, p.log.tail())
+		}
+	})
+	return p
+}
+
+// environment is that of the tests without settings of ringway.
+func environment() []string {
+	return slices.DeleteFunc(os.Environ(), func(entry string) bool { return strings.HasPrefix(entry, "RINGWAY_") })
+}
+
+// end kills the process as a crash would, frozen or not, and waits until it is
+// gone.
+func (p *process) end() {
+	_ = p.cmd.Process.Kill() // fails only if it is gone already
+	<-p.exited
+	p.stdin.Close()
+}
+
+func (p *process) signal(t *testing.T, s syscall.Signal) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		t.Fatalf("%s: %v", p.name, err)
+	}
+}
+
+// exit waits until the process has ended by itself, and returns its exit code.
+func (p *process) exit(t *testing.T) int {
+	t.Helper()
+	select {
+	case <-p.exited:
+		return p.cmd.ProcessState.ExitCode()
+	case <-time.After(bound):
+		t.Fatalf("%s did not end within %v", p.name, bound)
+		return 0
+	}
+}
+
+// lockedBuffer is written by a process while a test reads it.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// tail is the end of what was written.
+func (l *lockedBuffer) tail() string {
+	const most = 12 << 10 // bytes
+	text := l.String()
+	if len(text) > most {
+		return "…" + text[len(text)-most:]
+	}
+	return text
+}
+
+// ports are those that addresses were made of.
+var ports struct {
+	sync.Mutex
+	taken map[int]bool
+}
+
+// address returns one of loopback that nobody listens on, UDP or TCP. It is below
+// the range from which systems draw the ports of outgoing connections, so that it
+// is still free when a process that had it is started again, and below the ports
+// of package servers.
+func address(t *testing.T) string {
+	t.Helper()
+	const first, end = 12000, 20000
+	ports.Lock()
+	defer ports.Unlock()
+	if ports.taken == nil {
+		ports.taken = make(map[int]bool)
+	}
+	for range 1000 {
+		port := first + rand.IntN(end-first)
+		at := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		if !ports.taken[port] && free(at) {
+			ports.taken[port] = true
+			return at
+		}
+	}
+	t.Fatal(fmt.Errorf("no free port from %d to %d", first, end-1))
+	return ""
+}
+
+func free(at string) bool {
+	tcp, err := net.Listen("tcp", at)
+	if err != nil {
+		return false
+	}
+	defer tcp.Close()
+	udp, err := net.ListenPacket("udp", at)
+	if err != nil {
+		return false
+	}
+	udp.Close()
+	return true
+}

@@ -1,0 +1,104 @@
+package rebalance
+
+import (
+	"fmt"
+
+	"github.com/ringway/ringway/membership"
+	"github.com/ringway/ringway/ring"
+)
+
+// routes tells of each key of a server where it has to go in a transition. It is
+// immutable.
+type routes struct {
+	self          string
+	copies        int
+	current, next *ring.Ring      // next is nil if no node will own anything
+	silent        map[string]bool // nodes that do not answer
+}
+
+// A route is what becomes of one key.
+type route struct {
+	to    []string // nodes that are to have it and do not hold it yet
+	leave bool     // it does not stay here
+	first bool     // this node is the one that sends it
+}
+
+// moves reports whether there is anything to do.
+func (r route) moves() bool { return len(r.to) > 0 || r.leave }
+
+func newRoutes(cfg Config, kind membership.Kind, view membership.View, transition uint64) (*routes, error) {
+	number, phase := view.Transition(kind)
+	if phase == membership.Stable || number != transition {
+		return nil, fmt.Errorf("%w: got %d, and the view has %d (%v)", ErrNoTransition, transition, number, phase)
+	}
+	if _, known := view.Member(cfg.Self); !known {
+		return nil, fmt.Errorf("%w: the view does not have the node %q", ErrNoTransition, cfg.Self)
+	}
+	r := &routes{self: cfg.Self, copies: max(cfg.Copies, 1), silent: make(map[string]bool)}
+	var err error
+	if r.current, err = ring.New(view.Current(kind), cfg.Placement); err != nil {
+		return nil, fmt.Errorf("rebalance: current ring: %w", err)
+	}
+	if next := view.Next(kind); len(next) > 0 {
+		if r.next, err = ring.New(next, cfg.Placement); err != nil {
+			return nil, fmt.Errorf("rebalance: next ring: %w", err)
+		}
+	}
+	for _, m := range view.Members {
+		if m.Health != membership.Healthy {
+			r.silent[m.ID] = true
+		}
+	}
+	return r, nil
+}
+
+// of returns the route of a key. A key that this node does not hold by right in
+// the current ring stays: it is for a sweep to remove.
+func (r *routes) of(key string) route {
+	if r.next == nil {
+		return route{}
+	}
+	if r.copies == 1 {
+		owner := r.next.Owner(key).ID
+		if owner == r.self || r.current.Owner(key).ID != r.self {
+			return route{}
+		}
+		return route{to: []string{owner}, leave: true, first: true}
+	}
+	return r.ofCopies(key)
+}
+
+func (r *routes) ofCopies(key string) route {
+	var room, nextRoom [8]ring.Node
+	now := r.current.Replicas(room[:0], key, r.copies)
+	if !holds(now, r.self) {
+		return route{}
+	}
+	then := r.next.Replicas(nextRoom[:0], key, r.copies)
+	found := route{leave: !holds(then, r.self), first: r.sender(now) == r.self}
+	for _, n := range then {
+		if !holds(now, n.ID) {
+			found.to = append(found.to, n.ID)
+		}
+	}
+	return found
+}
+
+// sender returns the first of the holders that answers, for all that is known.
+func (r *routes) sender(holders []ring.Node) string {
+	for _, n := range holders {
+		if !r.silent[n.ID] || n.ID == r.self { // whoever asks is not silent
+			return n.ID
+		}
+	}
+	return r.self
+}
+
+func holds(nodes []ring.Node, id string) bool {
+	for _, n := range nodes {
+		if n.ID == id {
+			return true
+		}
+	}
+	return false
+}
