@@ -21,6 +21,7 @@ type agentFlags struct {
 	bootstrap  bool
 	purge      bool
 	copies     int
+	onRestart  string
 	logFormat  string
 	logLevel   string
 	file       string
@@ -68,6 +69,7 @@ func (f *agentFlags) flags(cmd *cobra.Command) {
 	flags.Float64Var(&f.weight, "weight", 0, "share of the keys relative to other nodes, a `NUMBER`; 0: 1 for a new node, what it was for one that returns")
 	flags.BoolVar(&f.bootstrap, "bootstrap", false, "begin a fleet if none is found: its first node, with the keys that the server holds")
 	flags.BoolVar(&f.purge, "purge", false, "remove the keys of a server that the fleet does not know, in place of refusing it")
+	flags.StringVar(&f.onRestart, "on-restart", "purge", "what becomes of keys with which the server comes back from a restart, `purge|keep`: they are as old as what it had on disk")
 	flags.IntVar(&f.copies, "copies", 1, "nodes that hold each key, a `NUMBER`: the clients' replication factor, which a sweep spares")
 	f.server.add(cmd)
 	f.gossip.add(cmd)
@@ -79,6 +81,7 @@ func (f *agentFlags) flags(cmd *cobra.Command) {
 	addConfig(cmd, &f.file)
 	flags.BoolVar(&f.printsConf, "print-config", false, "check the settings, print them and where each comes from, and end")
 	settings.CommandLineOnly(flags, "print-config")
+	oneOf(cmd, "on-restart", "purge", "keep")
 	oneOf(cmd, "log-format", "text", "json")
 	oneOf(cmd, "log-level", "debug", "info", "warn", "error")
 	noWords(cmd, "id", "zone", "weight", "copies")

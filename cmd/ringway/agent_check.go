@@ -28,6 +28,8 @@ func (f *agentFlags) check(s *settings.Settings) error {
 		return wrong("id", "none", "a stable ID for the node")
 	case f.weight < 0 || f.weight > ring.MaxWeight || f.weight != f.weight:
 		return wrong("weight", strconv.FormatFloat(f.weight, 'g', -1, 64), "0, or a number above 0, at most 1048576")
+	case f.onRestart != "purge" && f.onRestart != "keep":
+		return wrong("on-restart", cli.Quote(f.onRestart), "purge or keep")
 	case f.copies < 1:
 		return wrong("copies", strconv.Itoa(f.copies), "at least 1")
 	case f.server.rate < 0:

@@ -43,7 +43,7 @@ func (f *agentFlags) load(cmd *cobra.Command) (*settings.Settings, agent.Config,
 	cfg.Gossip.Node = &gossip.NodeConfig{
 		Address: f.server.address, Zone: f.zone, Weight: f.weight, Bootstrap: f.bootstrap, Purge: f.purge, Copies: f.copies,
 	}
-	cfg.Gossip.Name = f.id
+	cfg.Gossip.Name, cfg.KeepAfterRestart = f.id, f.onRestart == "keep"
 	for _, step := range []func() error{
 		func() error { return f.check(s) },
 		func() error { return f.gossip.checkAddresses(s) },

@@ -30,6 +30,10 @@ type Config struct {
 	Mover Mover
 	Move  MoveConfig
 
+	// KeepAfterRestart leaves a server alone that was restarted and came back with
+	// keys. By default it is emptied: they may be old.
+	KeepAfterRestart bool
+
 	Logger  *slog.Logger // nil means slog.Default()
 	Version string       // of the program, for the metrics
 }
@@ -106,6 +110,7 @@ func newAgent(ctx context.Context, cfg Config, data dataserver.Server, door fenc
 	}
 	a = &Agent{cfg: cfg, log: cfg.Logger, fence: door, leaving: make(chan struct{}, 1), keys: cfg.Gossip.Keys}
 	a.data = &server{data: data, log: a.log, counters: &a.counters}
+	a.data.restarts = newRestarts(data, a.data.Purge, a.mayBeAsked, cfg.KeepAfterRestart, a.log)
 	defer func() {
 		if err != nil {
 			a.close()
@@ -216,6 +221,16 @@ func (a *Agent) follow() {
 	}
 }
 
+// mayBeAsked reports whether clients may ask the node for keys.
+func (a *Agent) mayBeAsked() bool {
+	p, _ := a.board.read()
+	if p == nil {
+		return false
+	}
+	self, _ := p.view.Member(a.cfg.Gossip.Name)
+	return ownsKeys(self.State)
+}
+
 // close closes what is open.
 func (a *Agent) close() {
 	if a.gossip != nil {
@@ -223,6 +238,7 @@ func (a *Agent) close() {
 			a.log.Debug("gossip did not close well", "error", err)
 		}
 	}
+	a.data.restarts.close()
 	if a.listener != nil {
 		_ = a.listener.Close()
 	}

@@ -17,6 +17,7 @@ type server struct {
 	data     dataserver.Server
 	log      *slog.Logger
 	counters *counters
+	restarts *restarts
 }
 
 var _ gossip.Server = (*server)(nil)
@@ -24,6 +25,9 @@ var _ gossip.Server = (*server)(nil)
 func (s *server) Probe(ctx context.Context) error {
 	began := time.Now()
 	err := s.data.Probe(ctx)
+	if err == nil {
+		err = s.restarts.check(ctx)
+	}
 	s.counters.probed(time.Since(began), err)
 	return err
 }

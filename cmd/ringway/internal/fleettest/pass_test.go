@@ -17,6 +17,7 @@ func TestFaultsThatPass(t *testing.T) {
 	f.frozenServer()
 	f.restartedAgent()
 	f.strangers()
+	f.restartedServer()
 }
 
 // frozenAgent: DEAD for the others, while the server goes on and routers use it.
@@ -63,6 +64,21 @@ func (f *fleet) restartedAgent() {
 	}
 	f.untouched(n, mark)
 	f.onlyFailed("an agent was killed", "redis-c")
+}
+
+// restartedServer: it is back before anybody would evict its node, with what it had
+// on disk, which has been overwritten since. Its agent empties it. (What clients
+// read before it has noticed may be old: nobody looks at that here.)
+func (f *fleet) restartedServer() {
+	n := f.node("redis-d")
+	mark := f.mark(n, true)
+	n.killServer()
+	n.restartServer()
+	eventually(f.t, "redis-d is emptied", func() (bool, string) { return !n.has(f.t, mark), "" })
+	eventually(f.t, "redis-d is used again", func() (bool, string) {
+		m := f.members(f.node("redis-a"))
+		return m.member(n.id).State == "ACTIVE" && len(keysOf(f.t, n)) > 0, m.String()
+	})
 }
 
 // untouched fails the test if the node was purged.
