@@ -40,9 +40,16 @@ func TestHealthAndTheRing(t *testing.T) {
 			s.announce()
 			s.wantBack()
 		}},
-		{"IMPORTING: it withdraws, and begins anew after a purge", func(s *stage) {
+		{"IMPORTING: the same, since what has come to it is nowhere else", func(s *stage) {
 			s.imports()
-			s.wantBack()
+			s.in.Healthy = false
+			s.live(1 * second)
+			s.want(membership.Importing)
+			s.wantTask(Nothing, 0)
+			s.check(s.said.Unhealthy, "%+v", s.said)
+			s.in.Healthy = true
+			s.live(1 * second)
+			s.check(!s.said.Unhealthy, "%+v", s.said)
 		}},
 		{"an unhealthy server is asked for nothing", func(s *stage) {
 			s.activate()

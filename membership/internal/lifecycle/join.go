@@ -70,9 +70,9 @@ func (m *Machine) meet() {
 	m.rec.Stamp, m.rec.Since = old.Stamp, old.Since
 	m.rec.Purged, m.rec.Swept, m.rec.Done = old.Purged, old.Swept, old.Done
 	_, back := membership.IsRollback(old.Transition)
-	if !l.Evicted(m.rec.ID) && (ownsKeys(old) || back && old.State == membership.Importing) {
+	if !l.Evicted(m.rec.ID) && (ownsKeys(old) || old.State == membership.Importing) {
 		// The fleet has gone on with the node: only its agent was away. So it has
-		// with one that was leaving and is to stay, and holds most of its keys.
+		// with one that keys come to: those that came are nowhere else.
 		m.rec.State, m.rec.Transition, m.rec.Returns = old.State, old.Transition, old.Returns
 		m.rec.Weight, m.rec.Unhealthy = old.Weight, old.Unhealthy
 		if back && old.Step != "" {

@@ -24,13 +24,11 @@ func (m *Machine) announced() {
 }
 
 func (m *Machine) importing() {
-	if m.rollsBack() { // it was an owner, and holds most of its keys
-		m.rec.Unhealthy = m.noteHealth()
-	}
+	m.rec.Unhealthy = m.noteHealth() // what has come to it is nowhere else: it is not purged for that
 	switch {
 	case m.in.Leave && m.leaveTime() <= 0:
 		m.enter(membership.Left)
-	case !m.in.Healthy && !m.rollsBack() || m.overtaken():
+	case m.overtaken():
 		m.back()
 	case m.allHandedOver(): // and then it may leave
 		m.enter(membership.Active)

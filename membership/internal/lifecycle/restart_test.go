@@ -12,7 +12,7 @@ import (
 // TestResume: an agent that is started again finds its node living in the fleet,
 // which has gone on with it: the node goes on too, with what it holds.
 func TestResume(t *testing.T) {
-	for _, state := range []membership.State{membership.Active, membership.Leaving, membership.Exporting} {
+	for _, state := range []membership.State{membership.Importing, membership.Active, membership.Leaving, membership.Exporting} {
 		rule{string(state), func(s *stage) {
 			s.says("n", func(r *ledger.Record) {
 				*r = ledger.Record{ID: "n", Kind: membership.Redis, Address: "h:1", Weight: 3, State: state, Generation: 90, Sequence: 5,
@@ -98,10 +98,6 @@ func TestRestartWithPurge(t *testing.T) {
 	for _, r := range []rule{
 		{"ANNOUNCED: it withdraws", func(s *stage) {
 			s.announce()
-			s.wantWithdrawn()
-		}},
-		{"IMPORTING: it withdraws", func(s *stage) {
-			s.imports()
 			s.wantWithdrawn()
 		}},
 		{"LEFT", func(s *stage) {
