@@ -94,11 +94,17 @@ bench-gossip: go ## Print what gossip costs each of 1000 members (ten minutes)
 	@go test ./membership/gossip -run '^TestCost$$' -count=1 -timeout 2h -v -evidence.large "$(LARGE)"
 
 .PHONY: evidence
-evidence: go ## Measure how long fleets take to agree, and write docs/evidence (half an hour)
+evidence: go servers ## Measure how long fleets take to agree and what a resize costs, and write docs/evidence (an hour)
 	@mkdir -p docs/evidence
 	@go test ./membership/gossip -run '^(TestConvergence|TestCost)$$' -count=1 -timeout 6h \
 		-evidence "$(CURDIR)/docs/evidence/membership.md" -evidence.sizes "$(SIZES)" -evidence.large "$(LARGE)"
 	@echo "wrote docs/evidence/membership.md"
+	@if [ -z "$${TRACES_DIR:-}" ] && [ -d ../shared/traces ]; then \
+		TRACES_DIR="$$(cd ../shared/traces && pwd)"; export TRACES_DIR; \
+	fi; \
+	go test ./cmd/ringway/internal/resizetest -run '^TestHitRate$$' -count=1 -timeout 2h -v \
+		-evidence "$(CURDIR)/docs/evidence/resize.md"
+	@echo "wrote docs/evidence/resize.md"
 
 # What the targets above need.
 

@@ -10,7 +10,8 @@
 // The mover walks over the keys of its node's server, and for those that have
 // another owner in the next ring, in batches:
 //
-//  1. looks at the new owner: is the key or a tombstone there, what time is it?
+//  1. asks the new owner what time it is there, and whether it lets a mover in; for
+//     keys that turn out to have a tombstone there, which one that is;
 //  2. takes value, type and expiry from its own server;
 //  3. stores them at the new owner, if nothing has come there meanwhile;
 //  4. removes the key from its own server, if it is unchanged since step 2.
@@ -41,8 +42,10 @@
 // With Config.Copies above 1 a key goes to each node that is to hold it and does
 // not yet; the first of its present holders that answers sends it, the others step
 // in where the key is still missing after that. It is removed from holders that are
-// not to have it any more, once all the new ones do. Until the transition has ended
-// a reader that asks one new holder may miss what another one has.
+// not to have it any more, once all the next ones do. They are all asked, also those
+// that hold it already: one that was restarted, or has thrown keys out, is given
+// what it lacks. Until the transition has ended a reader that asks one new holder
+// may miss what another one has.
 //
 // # Load
 //

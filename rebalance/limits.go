@@ -71,6 +71,11 @@ func (p *pacer) set(l Limits) {
 	p.changed = make(chan struct{})
 }
 
+// longestRest is by how much one batch takes longer because a server is slow, at
+// most: it may be quick again by then. One that was cut off would else be waited
+// for as long again afterwards.
+const longestRest = 2 * time.Second
+
 // spend counts what has been moved, for those who come next.
 func (p *pacer) spend(keys int, bytes int64, pace float64) {
 	p.mu.Lock()
@@ -88,7 +93,8 @@ func (p *pacer) spend(keys int, bytes int64, pace float64) {
 	if now := time.Now(); p.free.Before(now) {
 		p.free = now
 	}
-	p.free = p.free.Add(time.Duration(cost / pace * float64(time.Second)))
+	slowed := min(cost/pace, cost+longestRest.Seconds())
+	p.free = p.free.Add(time.Duration(slowed * float64(time.Second)))
 }
 
 // wait returns when the time of what was let through is over.

@@ -23,6 +23,7 @@ func TestPacer(t *testing.T) {
 		{"bytes", Limits{Bytes: 1 << 20}, 100, 1 << 20, 1, 10 * time.Second},
 		{"the slower of both", Limits{Keys: 1000, Bytes: 1 << 20}, 100, 1 << 20, 1, 10 * time.Second},
 		{"at half the pace", Limits{Keys: 1000}, 100, 0, 0.5, 2 * time.Second},
+		{"at the slowest pace, a batch at a time", Limits{Keys: 1000}, 100, 0, slowest, 10 * (longestRest + 100*time.Millisecond)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -118,12 +119,12 @@ func TestPulse(t *testing.T) {
 func TestPulseWatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPulse()
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second) // while it is asked for the fifth time
 		defer cancel()
 		asked := 0
 		slow := func(ctx context.Context) error { asked++; return rest(ctx, time.Hour) } // until it gives up
 		p.watch(ctx, slow, func() time.Duration { return time.Second })
-		if asked < 4 || asked > 6 || p.now() != 1.0/16 {
+		if asked != 5 || p.now() != 1.0/16 {
 			t.Errorf("asked %d times, pace %v", asked, p.now())
 		}
 	})

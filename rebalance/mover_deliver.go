@@ -39,7 +39,7 @@ func (p *pass) deliver(ctx context.Context, batch *parcel) {
 				p.finish(f.Key, fates[i], batch.leave)
 			}
 		}
-		batch = &parcel{keys: unseen, to: batch.to, leave: batch.leave}
+		batch = &parcel{keys: unseen, to: batch.to, leave: batch.leave, again: true}
 		p.rest(ctx, time.Since(began))
 		if len(unseen) > 0 && p.h.m.pacer.wait(ctx) != nil {
 			return
@@ -50,7 +50,7 @@ func (p *pass) deliver(ctx context.Context, batch *parcel) {
 // rest gives slow servers time, in proportion to what the batch took.
 func (p *pass) rest(ctx context.Context, took time.Duration) {
 	if pace := p.h.pace(); pace < 1 {
-		_ = rest(ctx, min(time.Duration(float64(took)*(1/pace-1)), 2*time.Second))
+		_ = rest(ctx, min(time.Duration(float64(took)*(1/pace-1)), longestRest))
 	}
 }
 

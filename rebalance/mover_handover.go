@@ -41,6 +41,7 @@ type parcel struct {
 	leave bool                // they do not stay here
 	bytes int64               // of memory, as far as the walk has told
 	has   map[string]struct{} // the keys: SCAN may give one twice in a row
+	again bool                // some were carried already, and have to be looked at closely
 }
 
 // add reports false for a key that is there already.
@@ -72,7 +73,7 @@ const (
 	settled             // there is nothing to do with it, or no more
 	moved               // it is where it belongs now
 	large               // it is to be moved singly
-	unread              // it was not looked at, since the batch was full
+	unread              // it was not looked at, since the batch was full, or not closely enough
 )
 
 // A holdup is why a receiver takes nothing at present, or only part of it.

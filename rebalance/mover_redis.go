@@ -2,6 +2,7 @@ package rebalance
 
 import (
 	"context"
+	"slices"
 
 	"github.com/redis/go-redis/v9"
 
@@ -69,7 +70,7 @@ func (c *redisCarrier) carry(ctx context.Context, p *parcel) ([]fate, int64, err
 	names := p.names()
 	looks := make([][]transit.RedisLook, len(p.to))
 	for i, r := range p.to {
-		seen, fenced, err := c.targets[r].LookFenced(ctx, c.fence, !p.leave, names...)
+		seen, fenced, err := c.look(ctx, r, p, names)
 		if err == nil && !fenced {
 			err = errUnfenced
 		}
@@ -99,12 +100,15 @@ func (c *redisCarrier) carry(ctx context.Context, p *parcel) ([]fate, int64, err
 	var sent int64
 	var held error
 	for i, r := range p.to {
-		results, err := c.targets[r].StoreFenced(ctx, c.fence, looks[i], values)
+		results, err := c.targets[r].StoreFenced(ctx, c.fence, looks[i], lacking(values, looks[i]))
 		if err != nil {
 			return fates, sent, &holdup{to: r, err: err}
 		}
 		var keys, bytes int64
 		for k, result := range results {
+			if result.Outcome == transit.Blocked && c.glances(p) {
+				t.decide(k, unread)
+			}
 			if t.stored(k, result, looks[i][k].Closed()) {
 				keys, bytes = keys+1, bytes+int64(len(values[k].Payload))
 			}
@@ -126,6 +130,63 @@ func (c *redisCarrier) carry(ctx context.Context, p *parcel) ([]fate, int64, err
 	}
 	t.end(p.leave)
 	return fates, sent, held
+}
+
+// look asks a receiver what it has. With one copy of each key it nearly always has
+// nothing, neither keys nor tombstones, and storing finds that out by itself: so a
+// first look is at the time and the fence alone, and only what is in the way of a
+// copy is looked at.
+func (c *redisCarrier) look(ctx context.Context, r *receiver, p *parcel, names []string) ([]transit.RedisLook, bool, error) {
+	to := c.targets[r]
+	if c.glances(p) {
+		return to.GlanceFenced(ctx, c.fence, names...)
+	}
+	several := c.h.routes.copies > 1
+	looks, fenced, err := to.LookFenced(ctx, c.fence, !p.leave || several, names...)
+	if err != nil || !fenced || !several || allPresent([][]transit.RedisLook{looks}) {
+		return looks, fenced, err
+	}
+	return looks, true, lookEach(ctx, to.Client, names, looks)
+}
+
+// lookEach notes of each key whether it is there.
+func lookEach(ctx context.Context, client *redis.Client, names []string, looks []transit.RedisLook) error {
+	there := make([]*redis.IntCmd, len(names))
+	_, err := client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		for i, name := range names {
+			there[i] = pipe.Exists(ctx, name)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for i := range looks {
+		looks[i].Present = there[i].Val() > 0
+	}
+	return nil
+}
+
+// glances reports whether the keys are not looked at before they are stored. Where
+// they stay at the source too, a look spares the reading of what has arrived before;
+// where others have copies, the sending of what is there.
+func (c *redisCarrier) glances(p *parcel) bool {
+	return p.leave && !p.again && c.h.routes.copies == 1
+}
+
+// lacking returns the values with those that the receiver has marked as Present:
+// they are not sent.
+func lacking(values []transit.RedisValue, looks []transit.RedisLook) []transit.RedisValue {
+	if !slices.ContainsFunc(looks, func(l transit.RedisLook) bool { return l.Present }) {
+		return values
+	}
+	values = slices.Clone(values)
+	for i := range values {
+		if looks[i].Present && values[i].State == 0 {
+			values[i].State = transit.Present
+		}
+	}
+	return values
 }
 
 func allPresent(looks [][]transit.RedisLook) bool {

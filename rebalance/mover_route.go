@@ -2,6 +2,7 @@ package rebalance
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/ringway/ringway/membership"
 	"github.com/ringway/ringway/ring"
@@ -18,7 +19,7 @@ type routes struct {
 
 // A route is what becomes of one key.
 type route struct {
-	to    []string // nodes that are to have it and do not hold it yet
+	to    []string // nodes that have to have it before this one is done with it
 	leave bool     // it does not stay here
 	first bool     // this node is the one that sends it
 }
@@ -68,6 +69,10 @@ func (r *routes) of(key string) route {
 	return r.ofCopies(key)
 }
 
+// ofCopies: a key that stays here goes to those that are new. One that does not is
+// removed once all others are known to have it, also those that have been its
+// holders all the time: such a server may have been restarted, or have thrown out
+// what it had, and this copy be the last one.
 func (r *routes) ofCopies(key string) route {
 	var room, nextRoom [8]ring.Node
 	now := r.current.Replicas(room[:0], key, r.copies)
@@ -77,10 +82,11 @@ func (r *routes) ofCopies(key string) route {
 	then := r.next.Replicas(nextRoom[:0], key, r.copies)
 	found := route{leave: !holds(then, r.self), first: r.sender(now) == r.self}
 	for _, n := range then {
-		if !holds(now, n.ID) {
+		if found.leave || !holds(now, n.ID) {
 			found.to = append(found.to, n.ID)
 		}
 	}
+	slices.Sort(found.to) // whatever their order, the keys share batches
 	return found
 }
 

@@ -75,7 +75,8 @@ type Agent struct {
 	fence    fence // nil: none is needed
 
 	leaving   chan struct{} // holds one while Leave has to be heeded
-	departing atomic.Bool   // since Leave, unless that was aborted
+	departing atomic.Bool   // since Leave or Drain, unless that was aborted
+	patient   atomic.Bool   // it was Drain
 	exported  atomic.Bool   // all that the node had to hand over to leave
 
 	keysMu sync.Mutex // held while keys change
@@ -221,7 +222,7 @@ func (a *Agent) follow() {
 	}
 }
 
-// mayBeAsked reports whether clients may ask the node for keys.
+// mayBeAsked reports whether clients may ask the node for keys, now or soon.
 func (a *Agent) mayBeAsked() bool {
 	p, _ := a.board.read()
 	if p == nil {

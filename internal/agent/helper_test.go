@@ -58,7 +58,7 @@ func (n *fakeNode) Members() []gossip.Member {
 	return n.members
 }
 
-func (n *fakeNode) Leave() {
+func (n *fakeNode) Drain() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.left++

@@ -168,7 +168,7 @@ func (f *front) leave(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f.log.Info("told to leave", "from", r.RemoteAddr)
-	f.node.Leave()
+	f.node.Drain()
 	f.accepted(w)
 }
 

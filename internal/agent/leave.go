@@ -70,14 +70,16 @@ func (a *Agent) depart(ctx context.Context) error {
 	}
 	// The node gives up after LeaveTimeout by itself. If it did not, a service
 	// manager would kill the process without a word.
-	bounded := ctx
-	if limit := a.cfg.Gossip.Timing.LeaveTimeout; limit > 0 {
+	bounded, leave := ctx, a.gossip.Leave
+	if a.patient.Load() {
+		leave = a.gossip.Drain
+	} else if limit := a.cfg.Gossip.Timing.LeaveTimeout; limit > 0 {
 		var cancel context.CancelFunc
 		bounded, cancel = context.WithTimeout(ctx, limit+leaveSlack)
 		defer cancel()
 	}
 	owes := a.cfg.Mover != nil && state != membership.Announced && !a.alone()
-	switch err := a.gossip.Leave(bounded); {
+	switch err := leave(bounded); {
 	case ctx.Err() != nil:
 		return ErrCut
 	case err != nil:
@@ -88,9 +90,23 @@ func (a *Agent) depart(ctx context.Context) error {
 	return nil
 }
 
-// Leave makes Run hand the node's keys over and return. It may be called again,
-// which matters only if the first was aborted.
+// Leave makes Run hand the node's keys over, for at most LeaveTimeout, and return. It
+// may be called again, which matters only if the first was aborted.
 func (a *Agent) Leave() {
+	a.patient.Store(false)
+	a.gossip.Hurry()
+	a.begin()
+}
+
+// Drain is Leave for as long as it takes; a Leave that comes later bounds it.
+func (a *Agent) Drain() {
+	if !a.departing.Load() {
+		a.patient.Store(true)
+	}
+	a.begin()
+}
+
+func (a *Agent) begin() {
 	if a.departing.Swap(true) {
 		return
 	}

@@ -16,11 +16,12 @@ import (
 // time it was written there, and deletes and overwrites have happened since. As long
 // as that takes the server counts as one that does not answer.
 //
-// What a node holds that owns nothing yet is a matter of how it joins.
+// What a node holds that is not announced yet is a matter of how it joins: its keys
+// are counted at the last moment.
 type restarts struct {
 	data   dataserver.Server
 	purge  func(context.Context) (int64, error)
-	owns   func() bool // the node may be asked for keys
+	owns   func() bool // the node owns keys, or is about to, and was found empty
 	keep   bool        // nothing is to be done
 	log    *slog.Logger
 	ctx    context.Context // ends with close
@@ -95,10 +96,10 @@ func (r *restarts) empty(process string) {
 	r.known = process
 }
 
-// ownsKeys reports whether a node may be asked for keys.
+// ownsKeys reports whether a node owns keys or is about to.
 func ownsKeys(s membership.State) bool {
 	switch s {
-	case membership.Importing, membership.Active, membership.Leaving, membership.Exporting:
+	case membership.Announced, membership.Importing, membership.Active, membership.Leaving, membership.Exporting:
 		return true
 	}
 	return false

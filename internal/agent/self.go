@@ -14,7 +14,7 @@ import (
 type node interface {
 	Status() gossip.Status
 	Members() []gossip.Member
-	Leave()
+	Drain()
 	SetWeight(weight float64) error
 	Rebalance() agentapi.Rebalance
 	Order(o agentapi.RebalanceOrder) error

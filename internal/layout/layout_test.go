@@ -60,6 +60,7 @@ func TestRules(t *testing.T) {
 		{"router", "github.com/goccy/go-yaml", "must stay free of it"},
 		{"rebalance", "github.com/hashicorp/memberlist", "must stay free of it"},
 		{"cache", "github.com/hashicorp/memberlist", "must stay free of it"},
+		{"cache", "github.com/prometheus/client_golang/prometheus", "must stay free of it"},
 		{"router", "…/membership", ""},
 		{"router", "…/rebalance", "may use only"},
 		{"router", "…/cache", "may use only"},

@@ -73,9 +73,11 @@ var rules = map[string]rule{
 		ours:  []string{"ring", "membership", "router", "internal"},
 		never: []string{"github.com/hashicorp", "github.com/goccy/go-yaml"},
 	},
+	// A cache knows the router through its Store, and leaves metrics, gossip and
+	// everything else to whoever wants them.
 	"cache": {
 		ours:  []string{"ring", "membership", "router", "internal"},
-		never: []string{"github.com/hashicorp", "github.com/goccy/go-yaml"},
+		never: []string{"github.com/hashicorp", "github.com/goccy/go-yaml", "github.com/prometheus", "go.opentelemetry.io"},
 	},
 	"simulations": {ours: []string{"ring", "membership", "internal"}, direct: []string{"net", "net/http"}},
 	"cmd":         {ours: []string{"ring", "membership", "router", "rebalance", "cache", "simulations", "internal"}},

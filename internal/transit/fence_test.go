@@ -144,6 +144,48 @@ func TestStoppedRedisMover(t *testing.T) {
 	}
 }
 
+// TestGlance: without a look at the keys a tombstone is in the way whatever its kind,
+// and with one an open one is not.
+func TestGlance(t *testing.T) {
+	o, n := twoRedis(t)
+	ctx := t.Context()
+	keys := []string{"free", "open", "closed", "there"}
+	for _, key := range keys {
+		must(t, o.Client.Set(ctx, key, "old", 0).Err())
+	}
+	if looks, fenced, err := n.GlanceFenced(ctx, fence7, keys...); fenced || looks != nil || err != nil {
+		t.Errorf("no fence: %v, %v, %v", looks, fenced, err)
+	}
+	must(t, n.SetFence(ctx, Fence{Transition: 8}))
+	if looks, fenced, err := n.GlanceFenced(ctx, fence7, keys...); fenced || looks != nil || err != nil {
+		t.Errorf("another fence: %v, %v, %v", looks, fenced, err)
+	}
+	must(t, n.SetFence(ctx, fence7))
+	for key, kind := range map[string]Kind{"open": Open, "closed": Closed} {
+		_, err := n.Bury(ctx, kind, key)
+		must(t, err)
+	}
+	must(t, n.Client.Set(ctx, "there", "new", 0).Err())
+	put := func(look func() ([]RedisLook, bool, error), want ...Outcome) {
+		t.Helper()
+		looks, fenced, err := look()
+		if err != nil || !fenced {
+			t.Fatal(fenced, err)
+		}
+		values, err := o.Take(ctx, 0, keys...)
+		must(t, err)
+		results, err := n.StoreFenced(ctx, fence7, looks, values)
+		must(t, err)
+		for i, key := range keys {
+			if results[i].Outcome != want[i] {
+				t.Errorf("%s: %v, want %v", key, results[i], want[i])
+			}
+		}
+	}
+	put(func() ([]RedisLook, bool, error) { return n.GlanceFenced(ctx, fence7, keys...) }, Copied, Blocked, Blocked, Present)
+	put(func() ([]RedisLook, bool, error) { return n.LookFenced(ctx, fence7, false, keys...) }, Present, Copied, Blocked, Present)
+}
+
 // TestPutFencedConditions: what is particular to parts.
 func TestPutFencedConditions(t *testing.T) {
 	_, n := twoRedis(t)

@@ -164,6 +164,25 @@ func TestStoreIsLate(t *testing.T) {
 	}
 }
 
+// TestStoreIsLateTogether: keys that are stored together have the age of the oldest
+// look, and a clock that was set back is seen by the newest.
+func TestStoreIsLateTogether(t *testing.T) {
+	o, n := twoRedis(t)
+	ctx := t.Context()
+	must(t, o.Client.MSet(ctx, "a", "v", "b", "v").Err())
+	for _, since := range []time.Duration{-CopyLimit - time.Second, time.Minute} {
+		looks, err := n.Look(ctx, "a", "b")
+		must(t, err)
+		values, err := o.Take(ctx, 0, "a", "b")
+		must(t, err)
+		looks[1].Since += since.Milliseconds()
+		results, err := n.Store(ctx, looks, values)
+		if err != nil || results[0].Outcome != Late || results[1].Outcome != Late || n.Client.DBSize(ctx).Val() != 0 {
+			t.Errorf("one look is %v old: %v, %v", -since, results, err)
+		}
+	}
+}
+
 func TestTakeAndRemove(t *testing.T) {
 	o, n := twoRedis(t)
 	ctx := t.Context()
@@ -256,8 +275,10 @@ func TestStoreMixed(t *testing.T) {
 		_, err := n.Bury(ctx, kind, key)
 		must(t, err)
 	}
+	must(t, o.Client.RPush(ctx, "list there", "old").Err())
+	must(t, n.Client.RPush(ctx, "list there", "new").Err())
 	must(t, n.Client.Set(ctx, "there", "new", 0).Err())
-	keys := []string{"list", "string", "none", "open", "hash", "closed", "there", "reopened"}
+	keys := []string{"list", "string", "none", "open", "hash", "closed", "there", "reopened", "list there"}
 	looks, err := n.Look(ctx, keys...)
 	must(t, err)
 	values, err := o.Take(ctx, 0, keys...)
@@ -266,7 +287,10 @@ func TestStoreMixed(t *testing.T) {
 	must(t, err)
 	results, err := n.Store(ctx, looks, values)
 	must(t, err)
-	want := []Outcome{Copied, Copied, Gone, Copied, Copied, Blocked, Present, Blocked}
+	want := []Outcome{Copied, Copied, Gone, Copied, Copied, Blocked, Present, Blocked, Present}
+	if got := n.Client.LIndex(ctx, "list there", 0).Val(); got != "new" {
+		t.Errorf("N's list has %q", got)
+	}
 	for i, key := range keys {
 		if results[i].Outcome != want[i] {
 			t.Errorf("%s: %v, want %v", key, results[i], want[i])

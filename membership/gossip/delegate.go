@@ -68,6 +68,9 @@ func (d delegate) hear(b []byte, from string, whole bool) bool {
 		d.ignore(otherCluster, from, fmt.Sprintf("it is of cluster %q, this member of %q", m.Cluster, d.cfg.Cluster))
 		return false
 	}
+	if d.ahead(m, from) {
+		return false
+	}
 	allowed := m.Records[:0]
 	for _, r := range m.Records {
 		if d.admits(r) {
@@ -76,6 +79,22 @@ func (d delegate) hear(b []byte, from string, whole bool) bool {
 	}
 	m.Records = allowed
 	d.inbox.tell(m, whole)
+	return true
+}
+
+// farAhead is how far stamps may be above all that were seen. No fleet makes so many
+// changes while a member is away; a member that makes stamps up cannot exhaust them
+// with a few messages, after which no change would be heard any more.
+const farAhead = 1 << 32
+
+// ahead refuses a message with stamps that cannot be. Who is not in contact yet has
+// nothing to compare with.
+func (d delegate) ahead(m ledger.Message, from string) bool {
+	clock := d.clock.Load()
+	if clock == 0 || m.Newest() <= clock+farAhead {
+		return false
+	}
+	d.ignore(malformed, from, fmt.Sprintf("stamp: got %d, want at most 2^32 above %d", m.Newest(), clock))
 	return true
 }
 

@@ -29,6 +29,7 @@ type Gossip struct {
 	warned    once
 
 	members atomic.Int64           // seen, this one included
+	clock   atomic.Uint64          // the ledger's epoch; 0: not in contact yet
 	meta    atomic.Pointer[[]byte] // what memberlist is to show
 	trouble atomic.Pointer[error]  // why no seed could be joined; nil: none was tried, or one answered
 

@@ -17,6 +17,27 @@ import (
 // returns ErrRolledBack; it may be called again. If ctx ends before, Leave returns an error
 // and the node goes on leaving: call Close to end at once, or Leave again.
 func (g *Gossip) Leave(ctx context.Context) error {
+	g.hurry(true)
+	return g.leave(ctx)
+}
+
+// Hurry gives a Drain that is under way LeaveTimeout from now.
+func (g *Gossip) Hurry() { g.hurry(true) }
+
+func (g *Gossip) hurry(hurries bool) {
+	if g.cfg.Node != nil && g.ctx.Err() == nil {
+		g.inbox.post(func() { g.loop.node.hurries, g.loop.dirty = hurries, true })
+	}
+}
+
+// Drain is Leave without LeaveTimeout: the node is LEFT when all its keys are handed
+// over, however long that takes.
+func (g *Gossip) Drain(ctx context.Context) error {
+	g.hurry(false)
+	return g.leave(ctx)
+}
+
+func (g *Gossip) leave(ctx context.Context) error {
 	if g.ctx.Err() != nil {
 		return membership.ErrClosed
 	}

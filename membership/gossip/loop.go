@@ -115,7 +115,12 @@ func (l *loop) hear(m ledger.Message) {
 }
 
 // changed notes a change of the ledger.
-func (l *loop) changed() { l.dirty, l.stale, l.encoded = true, true, nil }
+func (l *loop) changed() {
+	l.dirty, l.stale, l.encoded = true, true, nil
+	if l.contact.made {
+		l.clock.Store(l.ledger.Epoch())
+	}
+}
 
 // state returns the ledger's message. It is not written to afterwards.
 func (l *loop) state() []byte {

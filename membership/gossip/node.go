@@ -20,6 +20,7 @@ type node struct {
 	weight    float64        // that the node is to have; 0: as it is
 	withdrawn []chan<- error // who waits for the node to be LEFT
 	withdraws bool           // the node is to leave
+	hurries   bool           // within LeaveTimeout
 	released  bool           // nobody waits for it any more
 
 	record ledger.Record // as the machine said last
@@ -84,8 +85,8 @@ func (n *node) step(now time.Time) {
 
 func (n *node) stepOnce(now time.Time) (again bool) {
 	out := n.machine.Step(lifecycle.Input{
-		Now: now, Ledger: n.ledger, Contact: n.contact.joined && !n.alone.held, Healthy: n.healthy,
-		RoutersSeen: n.routersSeen(), Leave: n.withdraws, Weight: n.weight,
+		Now: now, Ledger: n.ledger, Contact: n.contact.joined && !n.alone.held && !n.outvoted(), Healthy: n.healthy,
+		RoutersSeen: n.routersSeen(), Leave: n.withdraws, Hurry: n.hurries, Weight: n.weight,
 	})
 	if out.Err != nil {
 		n.log.Error("the node must not join", "error", out.Err)

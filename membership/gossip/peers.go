@@ -72,11 +72,30 @@ func (l *loop) sight(name string, s sighting) {
 	// again is JOINING until it has heard what the fleet knows of it, and must not
 	// knock itself out of the ring. Once it has heard, it says so in a message.
 	if r := meta.Record; meta.Kind != membership.Router && r.State != membership.Joining && (delegate{l.Gossip}).admits(r) {
-		l.hear(ledger.Message{Records: []ledger.Record{r}})
+		if told := (ledger.Message{Records: []ledger.Record{r}}); !(delegate{l.Gossip}).ahead(told, name) {
+			l.hear(told)
+		}
 	}
 }
 
 func (l *loop) alive(name string) bool { return name == l.cfg.Name || l.seen[name] != nil }
+
+// outvoted reports whether most members compute another ring than this one from the
+// same ledger: its placement is configured differently.
+func (l *loop) outvoted() bool {
+	own, same, other := shortFingerprint(l.view.Fingerprints), 0, 0
+	for _, p := range l.seen {
+		if !p.understood || p.meta.Epoch == 0 || p.meta.Epoch != l.view.Epoch || p.meta.Fingerprint == ([8]byte{}) {
+			continue
+		}
+		if p.meta.Fingerprint == own {
+			same++
+		} else {
+			other++
+		}
+	}
+	return other > same
+}
 
 // routersSeen returns the smallest epoch that a visible router shows.
 func (l *loop) routersSeen() uint64 {

@@ -142,6 +142,8 @@ func (l *loop) statusNow() Status {
 	switch {
 	case !c.takenAt.IsZero() && !c.joined:
 		s.Waits = "another member with its name to go"
+	case n.outvoted():
+		s.Waits = "the same placement as the fleet's, which computes another ring from the same members: compare virtual nodes, hash, hash tags and seed"
 	case n.alone.held:
 		s.Waits = "most of the fleet to be seen again"
 	}

@@ -146,6 +146,35 @@ func TestHandOverWaitsForAll(t *testing.T) {
 	})
 }
 
+// TestAnotherPlacement: an agent whose placement is configured differently would
+// sweep and hand over by a ring that nobody else has. It waits outside, also where its
+// node is in the ring.
+func TestAnotherPlacement(t *testing.T) {
+	virtually(t, func(t *testing.T, f *fleet) {
+		f.start("a", "b")
+		different := func(c *Config) { c.Placement = ring.Config{VirtualNodes: 100, Hasher: ring.Hasher{HashTags: true}} }
+		c := f.node("c", different)
+		time.Sleep(5 * time.Minute)
+		if s := c.Status(); s.Node.State != membership.Joining || !strings.Contains(s.Waits, "placement") {
+			t.Errorf("c: %+v", s)
+		}
+		f.crash("c")
+		f.crash("b")
+		sweeps := func() int {
+			s := f.servers["b"]
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.sweeps
+		}
+		before := sweeps()
+		b := f.node("b", different)
+		time.Sleep(5 * time.Minute)
+		if s := b.Status(); sweeps() != before || !strings.Contains(s.Waits, "placement") {
+			t.Errorf("b: %+v, %d sweeps", s, sweeps()-before)
+		}
+	})
+}
+
 // TestLeaveWaits: Leave returns when the keys are handed over.
 func TestLeaveWaits(t *testing.T) {
 	virtually(t, func(t *testing.T, f *fleet) {

@@ -269,3 +269,31 @@ func FuzzMeta(f *testing.F) {
 		}
 	})
 }
+
+// A member that makes stamps up must not exhaust them: no later change would be
+// taken for one.
+func TestStampsThatCannotBe(t *testing.T) {
+	g, _ := unopened(t, Config{})
+	d := delegate{g}
+	tell := func(m ledger.Message) {
+		m.Cluster = "ringway"
+		d.NotifyMsg(m.Encode())
+		g.loop.take(g.inbox.take())
+	}
+	g.loop.contact.made = true
+	first := someRecord("a")
+	tell(ledger.Message{Epoch: 5, Records: []ledger.Record{first}})
+	far := someRecord("b")
+	far.Stamp = 6 + farAhead
+	for i, m := range []ledger.Message{
+		{Epoch: ledger.MaxStamp}, {Records: []ledger.Record{far}}, {Evictions: []ledger.Eviction{{ID: "a", Stamp: ledger.MaxStamp}}},
+	} {
+		if tell(m); g.loop.ledger.Epoch() != 5 || g.Stats().Ignored[malformed.String()] != uint64(i+1) {
+			t.Errorf("message %d: epoch %d, ignored %v", i, g.loop.ledger.Epoch(), g.Stats().Ignored)
+		}
+	}
+	far.Stamp--
+	if tell(ledger.Message{Records: []ledger.Record{far}}); g.loop.ledger.Epoch() != far.Stamp {
+		t.Errorf("epoch %d, want %d", g.loop.ledger.Epoch(), far.Stamp)
+	}
+}

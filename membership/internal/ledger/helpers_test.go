@@ -24,7 +24,7 @@ func drawRecord(t *rapid.T, ids []string) Record {
 	r := Record{
 		ID:         rapid.SampledFrom(ids).Draw(t, "id"),
 		Kind:       rapid.SampledFrom(kinds[:2]).Draw(t, "kind"),
-		Address:    rapid.StringOfN(rapid.Rune(), 1, 4, MaxAddressLength).Draw(t, "address"),
+		Address:    rapid.SampledFrom([]string{"h:1", "10.0.0.1:65535", "[::1]:6379", "é.example:2", "unix:///s"}).Draw(t, "address"),
 		Zone:       rapid.SampledFrom([]string{"", "z1", "é"}).Draw(t, "zone"),
 		Weight:     rapid.SampledFrom([]float64{5e-324, 0.1, 1, 1 << 20}).Draw(t, "weight"),
 		State:      rapid.SampledFrom(states).Draw(t, "state"),

@@ -151,7 +151,10 @@ func TestValidate(t *testing.T) {
 		{"ID", func(r *Record) { r.ID = long[:255] }, func(r *Record) { r.ID = long[:256] }, func(r *Record) { r.ID = "\xff" }, "ID"},
 		{"ID", func(r *Record) {}, func(r *Record) { r.ID = "" }, func(r *Record) { r.ID = long }, "ID"},
 		{"kind", func(r *Record) { r.Kind = membership.Memcached }, func(r *Record) { r.Kind = membership.Router }, func(r *Record) { r.Kind = "" }, "kind"},
-		{"address", func(r *Record) { r.Address = long[:200] }, func(r *Record) { r.Address = long[:201] }, func(r *Record) { r.Address = "" }, "address"},
+		{"address", func(r *Record) { r.Address = long[:197] + ":80" }, func(r *Record) { r.Address = long[:198] + ":80" }, func(r *Record) { r.Address = "" }, "address"},
+		{"address", func(r *Record) { r.Address = "unix:///s" }, func(r *Record) { r.Address = "nonsense" }, func(r *Record) { r.Address = "h:0:1" }, "address"},
+		{"generation", func(r *Record) { r.Generation = MaxGeneration }, func(r *Record) { r.Generation = MaxGeneration + 1 }, func(r *Record) { r.Generation = 1 << 63 }, "generation"},
+		{"since", func(r *Record) { r.Since = 253402300799 }, func(r *Record) { r.Since = 253402300800 }, func(r *Record) { r.Since = -1 << 62 }, "since"},
 		{"address", func(r *Record) { r.Address = "é:1" }, func(r *Record) { r.Address = "\xc3:1" }, func(r *Record) { r.Address = long }, "address"},
 		{"zone", func(r *Record) { r.Zone = long[:64] }, func(r *Record) { r.Zone = long[:65] }, func(r *Record) { r.Zone = "\xff" }, "zone"},
 		{"weight", func(r *Record) { r.Weight = 1 << 20 }, func(r *Record) { r.Weight = 1<<20 + 1 }, func(r *Record) { r.Weight = 0 }, "weight"},
@@ -171,7 +174,7 @@ func TestValidate(t *testing.T) {
 			if i == 0 && err != nil {
 				t.Errorf("%s: %v", c.field, err)
 			}
-			if i > 0 && (err == nil || !strings.Contains(err.Error(), ": "+c.mention) && !strings.Contains(err.Error(), c.mention+": ")) {
+			if i > 0 && (err == nil || !strings.Contains(err.Error(), c.mention)) {
 				t.Errorf("%s, case %d: got %v", c.field, i, err)
 			}
 			if err != nil && len(err.Error()) > 400 {
@@ -180,7 +183,8 @@ func TestValidate(t *testing.T) {
 		}
 	}
 	for _, e := range []Eviction{{}, {ID: long, Stamp: 1}, {ID: "\xff", Stamp: 1}, {ID: "a"}, {ID: "a", Stamp: MaxStamp + 1},
-		{ID: "a", Stamp: 1, By: long}, {ID: "a", Stamp: 1, By: "\xff"}} {
+		{ID: "a", Stamp: 1, By: long}, {ID: "a", Stamp: 1, By: "\xff"},
+		{ID: "a", Stamp: 1, Generation: MaxGeneration + 1}, {ID: "a", Stamp: 1, Since: 1 << 60}} {
 		mustFail(t, fmt.Sprintf("%.40v", e), e.Validate())
 	}
 	if err := (Eviction{ID: long[:255], Stamp: MaxStamp, By: long[:255]}).Validate(); err != nil {

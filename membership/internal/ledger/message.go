@@ -236,6 +236,21 @@ func DecodeMessage(b []byte) (Message, error) {
 	return m, nil
 }
 
+// Newest returns the largest stamp in a message.
+func (m Message) Newest() uint64 {
+	newest := m.Epoch
+	for _, r := range m.Records {
+		newest = max(newest, r.Stamp)
+	}
+	for _, e := range m.Evictions {
+		newest = max(newest, e.Stamp)
+	}
+	for _, a := range m.Aborts {
+		newest = max(newest, a.Stamp)
+	}
+	return newest
+}
+
 // Merge takes over what is new in a message, and returns it.
 func (l *Ledger) Merge(m Message) (news Message) {
 	for _, r := range m.Records {

@@ -118,9 +118,22 @@ func (r Record) Validate() error {
 		return wrong("transition and purge", fmt.Sprint(r.Transition, " and ", r.Purged), "at most 2^52 - 1")
 	case r.Returns > MaxReturns:
 		return wrong("returns", r.Returns, "at most 16")
+	case r.Generation > MaxGeneration:
+		return wrong("generation", r.Generation, "at most 2^53 - 1")
+	case !validTime(r.Since):
+		return wrong("since", r.Since, "Unix seconds before the year 10000")
 	}
-	return nil
+	// What the ledger takes can be shown: one record that cannot would keep the
+	// whole view from those who ask.
+	_, err := membership.NewView(r.Stamp, r.Member())
+	return err
 }
+
+// MaxGeneration leaves generations exact for readers of JSON, and room above them.
+const MaxGeneration = 1<<53 - 1
+
+// validTime reports whether a time in Unix seconds can be written as a date.
+func validTime(seconds int64) bool { return seconds >= -62135596800 && seconds <= 253402300799 }
 
 // MaxStamp keeps a member that makes up stamps from exhausting them. It leaves the
 // bit above free for rollbacks (see membership.RollbackOf), and both exact for
@@ -134,6 +147,8 @@ func (e Eviction) Validate() error {
 		return fmt.Errorf("eviction: ID: got %d bytes, want 1 to 255 of UTF-8", len(e.ID))
 	case len(e.By) > MaxIDLength || !utf8.ValidString(e.By):
 		return fmt.Errorf("eviction of %q: judge: got %d bytes, want at most 255 of UTF-8", e.ID, len(e.By))
+	case e.Generation > MaxGeneration || !validTime(e.Since):
+		return fmt.Errorf("eviction of %q: generation and time: got %d and %d, want at most 2^53 - 1, and Unix seconds before the year 10000", e.ID, e.Generation, e.Since)
 	case e.Stamp == 0 || e.Stamp > MaxStamp:
 		return fmt.Errorf("eviction of %q: stamp: got %d, want 1 to 2^52 - 1", e.ID, e.Stamp)
 	}

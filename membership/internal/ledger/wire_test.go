@@ -102,10 +102,10 @@ func TestRoundTrip(t *testing.T) {
 // longest has every field at its limit.
 func TestMetaFits(t *testing.T) {
 	meta := Meta{Cluster: strings.Repeat("c", MaxClusterLength), Kind: membership.Memcached, Epoch: math.MaxUint64, HTTP: strings.Repeat("h", MaxHTTPLength), Record: Record{
-		ID: strings.Repeat("i", MaxIDLength), Kind: membership.Memcached, Address: strings.Repeat("a", MaxAddressLength),
+		ID: strings.Repeat("i", MaxIDLength), Kind: membership.Memcached, Address: strings.Repeat("a", MaxAddressLength-6) + ":65535",
 		Zone: strings.Repeat("z", MaxZoneLength), Weight: 1 << 20, State: membership.Active, Step: membership.Importing, NextWeight: 1 << 20,
-		Unhealthy: true, Generation: math.MaxUint64, Sequence: math.MaxUint64, Stamp: MaxStamp, Transition: membership.RollbackOf(MaxStamp),
-		Swept: math.MaxUint64, Done: math.MaxUint64, Purged: MaxStamp, Returns: MaxReturns, Since: math.MinInt64}}
+		Unhealthy: true, Generation: MaxGeneration, Sequence: math.MaxUint64, Stamp: MaxStamp, Transition: membership.RollbackOf(MaxStamp),
+		Swept: math.MaxUint64, Done: math.MaxUint64, Purged: MaxStamp, Returns: MaxReturns, Since: 253402300799}}
 	b := meta.Encode()
 	if len(b) > 512 {
 		t.Errorf("%d bytes, want at most 512", len(b))

@@ -90,6 +90,7 @@ type Input struct {
 	RoutersSeen uint64
 
 	Leave  bool    // the node is to leave
+	Hurry  bool    // it gives up to hand over, and leaves, after LeaveTimeout; otherwise it takes its time
 	Weight float64 // that the node is to have; 0 for as it is
 }
 

@@ -75,11 +75,11 @@ func (m *Machine) meet() {
 		// with one that keys come to: those that came are nowhere else.
 		m.rec.State, m.rec.Transition, m.rec.Returns = old.State, old.Transition, old.Returns
 		m.rec.Weight, m.rec.Unhealthy = old.Weight, old.Unhealthy
-		if back && old.Step != "" {
-			m.rec.Step, m.rec.NextWeight, m.vetoed = old.Step, old.NextWeight, m.in.Weight
+		if m.rec.Step, m.rec.NextWeight = old.Step, old.NextWeight; back && old.Step != "" {
+			m.vetoed = m.in.Weight
 		}
-		if old.Address != m.rec.Address || old.Zone != m.rec.Zone || old.Step != "" || turned {
-			m.stamp() // a change of weight is given up, and asked for again
+		if old.Address != m.rec.Address || old.Zone != m.rec.Zone || turned {
+			m.stamp()
 		}
 		return
 	}

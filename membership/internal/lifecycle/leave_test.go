@@ -105,6 +105,17 @@ func TestLeaving(t *testing.T) {
 			s.pass(3 * second)
 			s.want(membership.Left)
 		}},
+		{"but not of one that is in no hurry: what it has not handed over would be lost", func(s *stage) {
+			s.in.Hurry = false
+			s.says("b", swept(s.leaving()))
+			s.pass(time.Hour)
+			s.want(membership.Exporting)
+			s.in.Hurry = true // from now on
+			s.pass(58 * second)
+			s.want(membership.Exporting)
+			s.pass(3 * second)
+			s.want(membership.Left)
+		}},
 		{"and the waiting to begin", func(s *stage) {
 			s.activate()
 			s.says("c", takesPart(membership.Importing, 50))

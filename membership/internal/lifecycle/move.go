@@ -137,7 +137,12 @@ func (m *Machine) overtaken() bool { return m.rec.Transition != m.seen.number }
 // leaveTime returns how much is left of the time in which a node that is told to
 // leave may hand over. A node that resumed its leave after a restart has all of
 // it again.
+// Nobody waits for one that is not in a hurry: what it has not handed over would be
+// lost.
 func (m *Machine) leaveTime() (left int64) {
+	if m.in.Leave && !m.in.Hurry || !m.in.Leave && !m.rollsBack() {
+		return math.MaxInt64
+	}
 	if m.leaveFrom.IsZero() {
 		m.leaveFrom = m.in.Now
 	}

@@ -250,7 +250,7 @@ func (n *node) broadcast() {
 // step asks the machine, and does what it says.
 func (n *node) step() {
 	before := n.machine.Record()
-	in := Input{Now: n.w.now, Ledger: n.ledger, Contact: n.contact, Healthy: n.health.healthy, RoutersSeen: n.routersSeen(),
+	in := Input{Hurry: true, Now: n.w.now, Ledger: n.ledger, Contact: n.contact, Healthy: n.health.healthy, RoutersSeen: n.routersSeen(),
 		Leave: n.leaves, Weight: n.weight}
 	n.out = n.machine.Step(in)
 	rec := n.out.Record

@@ -43,7 +43,7 @@ type stage struct {
 // Node b is ACTIVE.
 func newStage(t *testing.T) *stage {
 	s := &stage{t: t, cfg: Config{ID: "n", Kind: membership.Redis, Address: "h:1", Weight: 1, Generation: 100, Timing: testTiming},
-		in: Input{Now: time.Unix(1_700_000_000, 0), Ledger: ledger.New(), Contact: true, Healthy: true, RoutersSeen: ^uint64(0)}}
+		in: Input{Now: time.Unix(1_700_000_000, 0), Ledger: ledger.New(), Contact: true, Healthy: true, Hurry: true, RoutersSeen: ^uint64(0)}}
 	s.other("b", membership.Active)
 	return s
 }

@@ -89,7 +89,8 @@ func TestReceiverIsFull(t *testing.T) {
 	f.tidy("at the end")
 }
 
-// TestKilledRouter: a client is killed while keys move, and started again.
+// TestKilledRouter: a client is killed while keys move, and started again, some
+// times while nodes join and as often while nodes leave.
 func TestKilledRouter(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64N(1 << 32)
@@ -97,6 +98,7 @@ func TestKilledRouter(t *testing.T) {
 	f := newSmallFleet(t, slowly...)
 	s := f.fill()
 	historians := f.startHistorians(seed)
+	const kills = 3
 	victim := historians[1]
 	for _, id := range []string{"redis-x", "mc-x"} {
 		n := f.newNode(id)
@@ -104,13 +106,17 @@ func TestKilledRouter(t *testing.T) {
 		f.startAgent(n, false)
 	}
 	f.moving("redis-b", "mc-b")
-	f.restart(victim)
+	for range kills {
+		f.restart(victim)
+	}
 	what := "a client killed while nodes join"
 	f.settled(what)
 	f.intact(what, s)
 	f.askToLeave("redis-b", "mc-b")
 	f.moving("redis-b", "mc-b")
-	f.restart(victim)
+	for range kills {
+		f.restart(victim)
+	}
 	f.awaitLeft("redis-b", "mc-b")
 	what = "a client killed while nodes leave"
 	f.settled(what)

@@ -9,5 +9,5 @@
 //
 //	go test ./cmd/ringway/internal/resizetest
 //	go test ./cmd/ringway/internal/resizetest -run TestHitRate -evidence resize.md
-//	go test ./cmd/ringway/internal/resizetest -run - -bench Latency
+//	go test ./cmd/ringway/internal/resizetest -run TestLatency -latency.rounds 7 -v
 package resizetest

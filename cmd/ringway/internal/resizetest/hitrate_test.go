@@ -12,7 +12,7 @@ var evidenceFile = flag.String("evidence", "", "replay the largest trace there i
 const mostExtra = 0.005
 
 // smallTrace is how many requests of the bundled trace make test replays.
-const smallTrace = 40_000
+const smallTrace = 30_000
 
 // A run is what one contender did with the trace.
 type run struct {
@@ -30,7 +30,10 @@ func TestHitRate(t *testing.T) {
 	}
 	control := replayUnchanged(t, all)
 	page := evidencePage{requests: all, control: control}
-	for _, c := range contenders {
+	for i, c := range contenders {
+		if i > 1 && *evidenceFile == "" {
+			continue // two show that the bound is one that can be broken
+		}
 		t.Run(c.name, func(t *testing.T) {
 			r := replay(t, c.name, all, c.make(t))
 			page.runs = append(page.runs, r)

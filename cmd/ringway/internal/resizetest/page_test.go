@@ -28,13 +28,13 @@ This page is written by
 
     make evidence
 
-which replays a trace at full speed through real redis-servers on one machine, by %s on %s: %s, %d requests for %d keys, from the folder that TRACES_DIR names, or the bundled one. One client of %d goroutines reads each key, and loads it from a database that counts when it misses, and stores it; nothing expires and nothing is evicted. After a third of the trace a ninth node joins, and after another third, or when that is over, it leaves. Then the trace goes on for a third more at least; where a change takes longer it is gone through again.
+which replays a trace at full speed through real redis-servers on one machine, by %s on %s: %s, %d requests for %d keys. (That of %s is used if TRACES_DIR names a folder that has it, else the bundled one.) One client of %d goroutines reads each key, and loads it from a database that counts when it misses, and stores it; nothing expires and nothing is evicted. After a third of the trace a ninth node joins, and after another third, or when that is over, it leaves. Then the trace goes on for a third more at least; where a change takes longer it is gone through again.
 
 The control is the same trace without a change: %d loads, one of each key. *Extra* is what was loaded beyond that. *Moved* are the keys in the cache at that moment whose owner is another one after the change; the movers' own count is beside it (some keys are brought over by the client's reads instead, and count there too when the mover removes the old copy). *Old values* are reads that found what the client itself had replaced since: on the way back, servers still have what they held before, where nobody has removed it.
 
 | | change | keys moved | by movers | extra loads | of the moved | old values | errors |
 |---|---|---|---|---|---|---|---|
-`, runtime.Version(), processor(), p.requests.name, len(p.requests.order), len(p.requests.keys), workers, p.control.loads.Load())
+`, runtime.Version(), processor(), p.requests.name, len(p.requests.order), len(p.requests.keys), busyTrace, workers, p.control.loads.Load())
 	for _, r := range p.runs {
 		for _, row := range []struct {
 			change string

@@ -1,0 +1,80 @@
+package cache
+
+import (
+	"errors"
+	"fmt"
+)
+
+var (
+	// ErrNotFound is for a loader to return if the source does not have the key:
+	// that alone is remembered as an absence. Get returns it too, from the loader
+	// or from what is remembered.
+	ErrNotFound = errors.New("cache: not found")
+
+	// ErrMiss: a Store does not have the key.
+	ErrMiss = errors.New("cache: miss")
+
+	// ErrNoLoader: the key is not cached, and neither the space nor the call has
+	// a loader.
+	ErrNoLoader = errors.New("cache: no loader")
+
+	// ErrNoSave: Put was called on a space without Save. Nothing was written.
+	ErrNoSave = errors.New("cache: no Save")
+
+	// ErrLoadTimeout: the loader took longer than LoadTimeout. Nothing was stored.
+	ErrLoadTimeout = errors.New("cache: the loader took too long")
+
+	// ErrClosed: the manager was closed.
+	ErrClosed = errors.New("cache: closed")
+
+	// ErrUnsupported: the store cannot do it.
+	ErrUnsupported = errors.New("cache: not supported by the store")
+
+	// ErrConfig: NewManager or NewSpace refused what it was given.
+	ErrConfig = errors.New("cache: config")
+
+	// ErrNotInvalidated: the source was written, or Invalidate was called, and the
+	// fleet could not be told: until its time to live ends, the entry that was
+	// there may still be.
+	ErrNotInvalidated = errors.New("cache: not invalidated")
+
+	// ErrInvalidValue: Validate refused a value. It was not stored.
+	ErrInvalidValue = errors.New("cache: invalid value")
+)
+
+// KeyError reports a key that a space does not take. Nothing was sent.
+type KeyError struct {
+	Space   string // name and schema
+	Problem string // what is wrong, and what is expected
+	Err     error  // the guard's, or nil
+}
+
+// Error never shows the key, which may be personal.
+func (e *KeyError) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("cache: key of %s: %s: %v", e.Space, e.Problem, e.Err)
+	}
+	return fmt.Sprintf("cache: key of %s: %s", e.Space, e.Problem)
+}
+
+// Unwrap returns the guard's error.
+func (e *KeyError) Unwrap() error { return e.Err }
+
+// PanicError is what all callers of a load get whose loader panicked.
+type PanicError struct {
+	Value any    // of the panic
+	Stack []byte // of the loader's goroutine
+}
+
+// Error shows the value, not the stack.
+func (e *PanicError) Error() string { return fmt.Sprintf("cache: the loader panicked: %v", e.Value) }
+
+// Unwrap returns the value if it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+func configError(field string, got any, want string) error {
+	return fmt.Errorf("%w: %s: %v, want %s", ErrConfig, field, got, want)
+}

@@ -1,0 +1,197 @@
+package cache
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/ringway/ringway/router/memcache"
+)
+
+// MemcachedClient is what a store needs of a client: a *router.Memcached, or a
+// *memcache.Client of one server.
+type MemcachedClient interface {
+	memcache.Meta
+	GetMulti(ctx context.Context, keys []string) (map[string]memcache.Item, error)
+}
+
+// Memcached keeps entries in memcached servers, by the meta commands: mg with N
+// and R says who makes a value, and the CAS of the item is the lease, which every
+// set and delete ends.
+//
+// The server counts whole seconds: times to live and the lives of leases are
+// rounded up to them.
+type Memcached struct{ client MemcachedClient }
+
+// OnMemcached returns a store over a client, such as a *router.Memcached. The
+// client stays the caller's. Its largest value must hold the entries of a space,
+// with 100 bytes for each beside what the codec makes.
+func OnMemcached(client MemcachedClient) *Memcached { return &Memcached{client: client} }
+
+// A cell on Memcached is kind 1 · version 8 · value. An empty item is a lease.
+const memcachedHeader = 1 + 8
+
+func memcachedCell(data []byte) (kind cellKind, version uint64, value []byte) {
+	switch {
+	case len(data) == 0:
+		return cellLease, 0, nil
+	case len(data) < memcachedHeader:
+		return 0, 0, nil
+	}
+	return cellKind(data[0]), binary.BigEndian.Uint64(data[1:]), data[memcachedHeader:]
+}
+
+func memcachedItem(kind cellKind, version uint64, value []byte) []byte {
+	out := make([]byte, 0, memcachedHeader+len(value))
+	return append(binary.BigEndian.AppendUint64(append(out, byte(kind)), version), value...)
+}
+
+func memcachedEntry(data []byte) (Entry, error) {
+	if kind, version, value := memcachedCell(data); kind == cellValue {
+		return Entry{Version: version, Value: value}, nil
+	}
+	return Entry{}, ErrMiss
+}
+
+const look = memcache.ReturnValue | memcache.ReturnCAS | memcache.ReturnTTL
+
+// Get is Store.Get.
+func (m *Memcached) Get(ctx context.Context, key string) (Entry, error) {
+	resp, err := m.client.MetaGet(ctx, memcache.GetRequest{Key: key, Return: memcache.ReturnValue})
+	if err != nil {
+		return Entry{}, fmt.Errorf("cache: memcached: get: %w", err)
+	}
+	if !resp.Found() {
+		return Entry{}, ErrMiss
+	}
+	return memcachedEntry(resp.Value)
+}
+
+// Set is Store.Set.
+func (m *Memcached) Set(ctx context.Context, key string, e Entry) (stored bool, err error) {
+	if err := checkEntry(e); err != nil {
+		return false, err
+	}
+	data := memcachedItem(cellValue, e.Version, e.Value)
+	err = m.change(ctx, "set", key, func(there memcache.Response) (memcache.SetRequest, bool) {
+		kind, version, _ := memcachedCell(there.Value)
+		stored = !there.Found() || admits(kind, version, e.Version)
+		return memcache.SetRequest{Value: data, TTL: e.TTL}, stored
+	})
+	return stored && err == nil, err
+}
+
+var errBusyKey = errors.New("the key changes all the time")
+
+// change reads the item, has decide say what to store, if anything, and stores that
+// if the item has not changed meanwhile: else it begins again.
+func (m *Memcached) change(ctx context.Context, what, key string, decide func(memcache.Response) (memcache.SetRequest, bool)) error {
+	for range 100 {
+		there, err := m.client.MetaGet(ctx, memcache.GetRequest{Key: key, Return: look, NoBump: true})
+		if err != nil {
+			return fmt.Errorf("cache: memcached: %s: %w", what, err)
+		}
+		r, proceed := decide(there)
+		if !proceed {
+			return nil
+		}
+		r.Key, r.CompareCAS = key, there.CAS
+		if !there.Found() {
+			r.Mode = memcache.ModeAdd
+		}
+		resp, err := m.client.MetaSet(ctx, r)
+		if err != nil {
+			return fmt.Errorf("cache: memcached: %s: %w", what, err)
+		}
+		if resp.Status == memcache.StatusOK {
+			return nil
+		}
+	}
+	return fmt.Errorf("cache: memcached: %s: %w", what, errBusyKey)
+}
+
+// Delete is Store.Delete.
+func (m *Memcached) Delete(ctx context.Context, key string, below uint64, holdOff time.Duration) error {
+	for range 100 {
+		there, err := m.client.MetaGet(ctx, memcache.GetRequest{Key: key, Return: look, NoBump: true})
+		if err != nil {
+			return fmt.Errorf("cache: memcached: delete: %w", err)
+		}
+		done, err := m.deleteOnce(ctx, key, there, below, holdOff)
+		if err != nil {
+			return fmt.Errorf("cache: memcached: delete: %w", err)
+		}
+		if done {
+			return nil
+		}
+	}
+	return fmt.Errorf("cache: memcached: delete: %w", errBusyKey)
+}
+
+// noCAS is the CAS of no item: servers count them up from 1.
+const noCAS = math.MaxUint64
+
+// deleteOnce deletes the item that is there, or puts a hold-off in its place. It
+// returns false if the item has changed meanwhile.
+func (m *Memcached) deleteOnce(ctx context.Context, key string, there memcache.Response, below uint64, holdOff time.Duration) (bool, error) {
+	kind, version, _ := memcachedCell(there.Value)
+	heldOff := there.Found() && kind == cellHoldOff
+	if there.Found() && keeps(kind, version, below) {
+		return true, nil
+	}
+	if holdOff <= 0 {
+		if heldOff {
+			return true, nil
+		}
+		r := memcache.DeleteRequest{Key: key, CompareCAS: there.CAS}
+		if !there.Found() {
+			// A client with the policy Miss says so of a node that it does not
+			// reach. This fails then, and deletes nothing that has come meanwhile.
+			r.CompareCAS = noCAS
+		}
+		resp, err := m.client.MetaDelete(ctx, r)
+		return resp.Status == memcache.StatusOK || resp.Status == memcache.StatusNotFound, err
+	}
+	// One second more: see Lease.
+	r := memcache.SetRequest{Key: key, Value: memcachedItem(cellHoldOff, below, nil), TTL: holdOff + time.Second, CompareCAS: there.CAS}
+	if heldOff {
+		r.TTL = max(r.TTL, there.TTL)
+	}
+	if !there.Found() {
+		r.Mode = memcache.ModeAdd
+	}
+	resp, err := m.client.MetaSet(ctx, r)
+	return resp.Status == memcache.StatusOK, err
+}
+
+// Incr is Counter.Incr.
+func (m *Memcached) Incr(ctx context.Context, key string, delta uint64, ttl time.Duration) (uint64, error) {
+	if err := checkTTL(ttl); err != nil {
+		return 0, err
+	}
+	if delta > math.MaxInt64 {
+		return 0, errCounter
+	}
+	r := memcache.ArithmeticRequest{Key: key, Delta: delta, Initial: delta, Create: memcache.ExpireIn(ttl), Return: memcache.ReturnValue}
+	for range 100 {
+		resp, err := m.client.MetaArithmetic(ctx, r)
+		switch {
+		case errors.Is(err, memcache.ErrClientError):
+			return 0, fmt.Errorf("%w: %w", errCounter, err)
+		case err != nil:
+			return 0, fmt.Errorf("cache: memcached: incr: %w", err)
+		case resp.Status == memcache.StatusNotStored: // created by another meanwhile
+			continue
+		}
+		n, err := strconv.ParseUint(string(resp.Value), 10, 64)
+		if err != nil || n > math.MaxInt64 {
+			return 0, errCounter
+		}
+		return n, nil
+	}
+	return 0, fmt.Errorf("cache: memcached: incr: %w", errBusyKey)
+}

@@ -1,0 +1,144 @@
+package cache
+
+import (
+	"context"
+	"fmt"
+)
+
+// Put writes the source by Save, and then the fleet. With a version from Save the
+// entry is stored, unless there is a newer one; without one it is deleted, since
+// nothing would say which of two writers was later, and the next Get loads it.
+//
+// An error of Save is returned as it is, wrapped; the entry is deleted then too,
+// for what a write that failed has done is unknown. ErrNotInvalidated: the source
+// was written, and the fleet could not be reached.
+func (s *Space[K, V]) Put(ctx context.Context, key K, value V) error {
+	if s.cfg.Save == nil {
+		return ErrNoSave
+	}
+	if s.m.ctx.Err() != nil {
+		return ErrClosed
+	}
+	k, err := storeKeyOf(s.prefix, key, s.cfg.GuardKey)
+	if err != nil {
+		return err
+	}
+	if err := s.validate(key, value); err != nil {
+		return err
+	}
+	version, err := s.cfg.Save(ctx, key, value)
+	if err != nil {
+		_ = s.invalidate(context.WithoutCancel(ctx), key, k, AnyVersion)
+		return fmt.Errorf("cache: save %s: %w", s.name, err)
+	}
+	// The source has it: a caller that leaves now must not keep the fleet from it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Loads.Timeout)
+	defer cancel()
+	if version == 0 {
+		return s.invalidate(ctx, key, k, AnyVersion)
+	}
+	return s.writeThrough(ctx, key, k, Loaded[V]{Value: value, Version: version})
+}
+
+func (s *Space[K, V]) validate(key K, value V) error {
+	if s.cfg.Validate == nil {
+		return nil
+	}
+	if err := s.cfg.Validate(key, value); err != nil {
+		s.counters.refused.Add(1)
+		return fmt.Errorf("%w: %w", ErrInvalidValue, err)
+	}
+	return nil
+}
+
+func (s *Space[K, V]) writeThrough(ctx context.Context, key K, k storeKey, loaded Loaded[V]) error {
+	_, entry, err := s.seal(k, loaded, false, 0)
+	if err == nil {
+		s.forget(key, k)
+		var stored bool
+		if stored, err = s.m.cfg.Store.Set(ctx, k.text, entry); err == nil {
+			s.forget(key, k)
+			if stored {
+				s.countFilled(Stored)
+			} else {
+				s.countFilled(Older)
+			}
+			return nil
+		}
+		s.storeFailed(ctx, err)
+	}
+	// Not stored, or nobody knows: what was there before is old.
+	return s.invalidate(ctx, key, k, loaded.Version)
+}
+
+// Invalidate removes the key from this process and from the fleet. A Get that
+// begins after it returned sees what the source had when Invalidate was called, or
+// later: loads that are under way anywhere do not store what they bring. For a
+// source whose replicas lag see LifeConfig.HoldOff; other processes' L1 keep what
+// they have until its TTL ends. ErrNotInvalidated: the fleet could not be told.
+func (s *Space[K, V]) Invalidate(ctx context.Context, key K) error {
+	return s.InvalidateBelow(ctx, key, AnyVersion)
+}
+
+// InvalidateBelow is Invalidate for a change of which the version is known: entries
+// of that version or a later one stay.
+func (s *Space[K, V]) InvalidateBelow(ctx context.Context, key K, version uint64) error {
+	if s.m.ctx.Err() != nil {
+		return ErrClosed
+	}
+	k, err := storeKeyOf(s.prefix, key, s.cfg.GuardKey)
+	if err != nil {
+		return err
+	}
+	return s.invalidate(ctx, key, k, version)
+}
+
+func (s *Space[K, V]) invalidate(ctx context.Context, key K, k storeKey, below uint64) error {
+	s.counters.invalidations.Add(1)
+	s.forget(key, k)
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Loads.Timeout)
+	defer cancel()
+	err := s.m.cfg.Store.Delete(ctx, k.text, below, s.cfg.Life.HoldOff)
+	// Once more: what was read between the two may be the old value.
+	s.forget(key, k)
+	if err != nil {
+		s.counters.storeErrors.Add(1)
+		return fmt.Errorf("%w: %s: %w", ErrNotInvalidated, s.name, err)
+	}
+	return nil
+}
+
+// forget removes the key from this process, and has callers that come from now on
+// share no load that was begun before.
+func (s *Space[K, V]) forget(key K, k storeKey) {
+	s.l1.invalidate(key)
+	s.flights.forget(k.text)
+}
+
+// Incr adds delta to a counter of the space and returns the sum. Counters are apart
+// from values. A counter that is not there begins at 0, and lives for the space's
+// TTL from then on, without jitter. ErrUnsupported: the store has no counters.
+func (s *Space[K, V]) Incr(ctx context.Context, key K, delta uint64) (uint64, error) {
+	switch {
+	case s.m.ctx.Err() != nil:
+		return 0, ErrClosed
+	case s.m.count == nil:
+		return 0, ErrUnsupported
+	}
+	k, err := storeKeyOf(s.counts, key, s.cfg.GuardKey)
+	if err != nil {
+		return 0, err
+	}
+	n, err := s.m.count.Incr(ctx, k.text, delta, s.cfg.Life.TTL)
+	s.storeFailed(ctx, err)
+	return n, err
+}
+
+// Wrap returns fn with the space before it: the space's own loader is not used.
+func Wrap[K Key, V any](s *Space[K, V], fn func(context.Context, K) (V, error)) func(context.Context, K) (V, error) {
+	load := Plain(fn)
+	return func(ctx context.Context, key K) (V, error) {
+		v, _, err := s.GetWith(ctx, key, load)
+		return v, err
+	}
+}
