@@ -96,16 +96,19 @@ func call[T any](ctx context.Context, timeout time.Duration, start func(func()) 
 		cancel()
 		return result, err
 	}
-	select {
-	case o := <-done:
+	ended := func(o outcome) (T, error) {
 		if ctx.Err() != nil && errors.Is(o.err, ctx.Err()) {
 			o.err = context.Cause(ctx) // f noticed first
 		}
 		return o.result, o.err
+	}
+	select {
+	case o := <-done:
+		return ended(o)
 	case <-ctx.Done():
 		select {
 		case o := <-done: // f returned, and its context ended with it
-			return o.result, o.err
+			return ended(o)
 		default:
 			return result, context.Cause(ctx)
 		}
