@@ -59,7 +59,7 @@ check: tools ## Check the code without running it (gofmt, go.mod, vet, staticche
 
 .PHONY: soak
 soak: go servers ## Kill, cut and fill up a fleet at every step, ROUNDS (20) times each (hours)
-	@export RINGWAY_REQUIRE_SERVERS=1; rounds="$(or $(ROUNDS),20)"; \
+	@export RINGWAY_REQUIRE_SERVERS=1 RINGWAY_SOAK=1; rounds="$(or $(ROUNDS),20)"; \
 	go test ./cmd/ringway/internal/fleettest -run '^TestKilledAgents$$' -count=1 -timeout 24h -v -parallel 2 \
 		-kill.places all -kill.rounds "$$rounds"; \
 	go test ./cmd/ringway/internal/fleettest -run '^Test(HistoryOfResizes|CutBetweenServers|ReceiverIsFull|KilledRouter)$$' \
