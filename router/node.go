@@ -96,7 +96,10 @@ func (n *node) end(ctx context.Context, c *call, err error, blocking bool) error
 	} else {
 		n.stats.observe(took)
 	}
-	kind := n.kindOf(err)
+	kind := fine
+	if err != nil {
+		kind = n.kindOf(err)
+	}
 	if kind == fine || kind == reply {
 		n.silence.end()
 	}

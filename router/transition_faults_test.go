@@ -118,8 +118,7 @@ func TestWriteAfterADebt(t *testing.T) {
 	if v, err := r.Get(ctx, key).Result(); err != redis.Nil {
 		t.Errorf("a read of it: %q, %v", v, err)
 	}
-	r.spool.stop() // nobody else pays
-	r.spool.work.Wait()
+	r.spool.close() // nobody else pays, from here on
 	r.spool.pay = pay
 	if err := r.Set(ctx, key, "new", 0).Err(); err != nil || s.at(2, key) != "new" || r.spool.open.Load() != 0 {
 		t.Errorf("%v, and there is %q", err, s.at(2, key))

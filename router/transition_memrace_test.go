@@ -184,8 +184,7 @@ func TestMemcachedFollowUpsThatFail(t *testing.T) {
 		s.put(0, key, "old")
 		s.put(2, key, "old")
 		r := s.router(c.state, Config{Node: impatient, Breaker: BreakerConfig{Disabled: true}})
-		r.spool.stop() // nobody pays by himself
-		r.spool.work.Wait()
+		r.spool.close() // nobody pays by himself
 		pay := r.spool.pay
 		r.spool.pay = func(context.Context, debt) error { return errNotYet }
 		s.servers[c.lost].Stop()

@@ -149,11 +149,9 @@ func (f *drainFlags) await(cmd *cobra.Command, client *agents.Client, one mover,
 	defer tick.Stop()
 	begun := false // the fleet has seen it leaving
 	for {
-		if r, err := one.at.Rebalance(ctx); err == nil && r.ID == d.id {
-			d.last = r
-			if r.KeysLeft >= 0 && busy(r) {
-				progress.Set(r.KeysMoved, r.KeysMoved+r.KeysLeft)
-			}
+		d.ask(ctx, one)
+		if r := d.last; r.KeysLeft >= 0 && busy(r) {
+			progress.Set(r.KeysMoved, r.KeysMoved+r.KeysLeft)
 		}
 		m, _, err := client.Members(ctx)
 		if ctx.Err() != nil {
@@ -172,6 +170,7 @@ func (f *drainFlags) await(cmd *cobra.Command, client *agents.Client, one mover,
 				d.last.NodeState != membership.Leaving && d.last.NodeState != membership.Exporting
 			switch {
 			case state == membership.Left:
+				d.ask(ctx, one) // it may have come to its end since
 				d.complete = d.handedOver()
 				return nil
 			case state == "" || stays:
@@ -190,11 +189,17 @@ func (f *drainFlags) await(cmd *cobra.Command, client *agents.Client, one mover,
 	}
 }
 
-// handedOver reports whether the node's last hand-over came to its end, as far as
-// was seen. An agent without a mover has none.
-func (d *drained) handedOver() bool {
-	return d.last.State == "" || d.last.State == "none" || d.last.Pass == 0 || !d.last.Ended.IsZero()
+// ask asks the node's agent how far it is. If that does not answer, what it said last
+// stands.
+func (d *drained) ask(ctx context.Context, one mover) {
+	if r, err := one.at.Rebalance(ctx); err == nil && r.ID == d.id {
+		d.last = r
+	}
 }
+
+// handedOver reports whether the node has left nothing behind: its agent says so, or
+// it owned nothing.
+func (d *drained) handedOver() bool { return d.last.HandedOver || d.share == 0 }
 
 // verdict is the error for the exit code.
 func (d *drained) verdict(noWait bool) error {

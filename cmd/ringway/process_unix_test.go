@@ -3,19 +3,18 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/ringway/ringway/internal/cli"
+	"github.com/ringway/ringway/internal/proctest"
 )
 
 // bound is how long the tests wait for what takes seconds at most.
@@ -54,28 +53,10 @@ func init() {
 // agentProcess is `ringway agent` as a process of its own.
 type agentProcess struct {
 	cmd    *exec.Cmd
-	log    lockedBuffer
+	log    proctest.Buffer
 	ended  chan struct{} // closed when the process is gone
 	gossip string        // where others reach it
 	http   string        // its URL
-}
-
-// lockedBuffer is written by a process while a test reads it.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // launch starts an agent with ports of the system's choice. It does not wait.

@@ -237,6 +237,8 @@ func TestDrain(t *testing.T) {
 	}
 	exporting, ended := importing("b"), importing("b")
 	exporting.NodeState, ended.NodeState, ended.Ended, ended.State = membership.Exporting, membership.Left, clock, "idle"
+	cut := ended // the time to leave was over
+	ended.HandedOver = true
 	for _, test := range []struct {
 		name   string
 		then   []membership.Member // after it was told
@@ -247,6 +249,7 @@ func TestDrain(t *testing.T) {
 	}{
 		{"done", with(membership.Left), ended, 0, "b is LEFT after", false},
 		{"unfinished", with(membership.Left), exporting, 1, "left before all its keys", false},
+		{"cut off", with(membership.Left), cut, 1, "left before all its keys", false},
 		{"evicted", with(""), exporting, 1, "knows the node no more", false},
 		{"not waited for", with(membership.Leaving), exporting, 0, "b has been told to leave", true},
 	} {

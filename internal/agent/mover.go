@@ -69,8 +69,8 @@ func (a *Agent) handOver(ctx context.Context, view membership.View, transition u
 	err := a.cfg.Mover.HandOver(ctx, view, transition)
 	failpoint.At("agent.handedover")
 	a.counters.moves.end(a.cfg.Mover.Progress(), err != nil && ctx.Err() == nil)
-	if self, _ := view.Member(a.cfg.Gossip.Name); err == nil && (self.State == membership.Leaving || self.State == membership.Exporting) {
-		a.exported.Store(true)
+	if self, _ := view.Member(a.cfg.Gossip.Name); self.State == membership.Leaving || self.State == membership.Exporting {
+		a.exported.Store(err == nil) // another one follows where the next ring has changed
 	}
 	return err
 }
@@ -87,6 +87,7 @@ func (a *Agent) Rebalance() agentapi.Rebalance {
 		r.Transition, r.Rollback = membership.IsRollback(number)
 		r.Phase = phase.String()
 	}
+	r.HandedOver = a.exported.Load()
 	if a.cfg.Mover != nil {
 		describeMover(&r, a.cfg.Mover)
 	}

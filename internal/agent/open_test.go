@@ -15,6 +15,7 @@ import (
 
 	"github.com/ringway/ringway/internal/dataserver"
 	"github.com/ringway/ringway/internal/dataserver/dataservertest"
+	"github.com/ringway/ringway/internal/proctest"
 	"github.com/ringway/ringway/membership"
 )
 
@@ -100,7 +101,7 @@ func TestLoopbackWarning(t *testing.T) {
 		"server here, v6":  {"[::1]:6379", "10.0.0.1", true},
 		"localhost":        {"localhost:6379", "10.0.0.1", true},
 	} {
-		var log lockedBuffer
+		var log proctest.Buffer
 		cfg := config("a")
 		cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
 		cfg.Gossip.Advertise, cfg.Gossip.Node.Address = test.advertise, test.address

@@ -35,6 +35,10 @@ type Rebalance struct {
 	State  string `json:"state"`
 	Paused bool   `json:"paused"` // keys will not move until that is undone, now or later
 
+	// HandedOver says that the node is leaving or has left, and that all it had to
+	// hand over for that is with its new owners.
+	HandedOver bool `json:"handed_over"`
+
 	// What follows is of the hand-over under way, or of the last one.
 	Pass        int   `json:"pass"`
 	KeysMoved   int64 `json:"keys_moved"`

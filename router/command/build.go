@@ -10,6 +10,8 @@ import (
 // says of them.
 var builtin = build()
 
+var shelved = newShelf(builtin)
+
 // build panics where the files contradict each other: a test runs it.
 func build() map[string]*Command {
 	all := make(map[string]*Definition)

@@ -56,10 +56,13 @@ func (t Table) Named(name string) (*Command, bool) {
 }
 
 func (t Table) named(name string) *Command {
-	if t.added != nil {
+	if len(t.added) > 0 { // first: it may have built-in containers with more subcommands
 		if c := find(t.added, name); c != nil {
 			return c
 		}
+	}
+	if c := shelved.find(name); c != nil {
+		return c
 	}
 	return find(builtin, name)
 }

@@ -170,6 +170,7 @@ func TestWhole(t *testing.T) {
 		{"by chance", Moved{Sigmas: 3.9}, true},
 		{"too many", Moved{Sigmas: 4.1}, false},
 		{"between nodes that stay", Moved{Between: 1}, false},
+		{"on two nodes", Moved{Doubled: 1}, false},
 	} {
 		if p := whole(&Step{Moved: &tt.m}, "x"); p.Kept != tt.kept {
 			t.Errorf("%s: %+v", tt.name, p)

@@ -71,13 +71,16 @@ func whole(s *Step, name string) Promise {
 	p := Promise{Name: name, Detail: notReached}
 	if s != nil {
 		m := s.Moved
-		p.Kept = m.Sigmas <= sigmas && m.Between == 0
+		p.Kept = m.Sigmas <= sigmas && m.Between == 0 && m.Doubled == 0
 		p.Detail = fmt.Sprintf("%s of %s keys (%s), by the ring %s", thousands(m.Moved), thousands(m.Keys), percent(m.Share), percent(m.Exact))
 		if m.Sigmas > sigmas {
 			p.Detail += fmt.Sprintf(": %.1f standard deviations apart, at most %d", m.Sigmas, sigmas)
 		}
 		if m.Between > 0 {
 			p.Detail += fmt.Sprintf("; %s between nodes that stay", thousands(m.Between))
+		}
+		if m.Doubled > 0 {
+			p.Detail += fmt.Sprintf("; %s lie on two nodes", thousands(m.Doubled))
 		}
 	}
 	return p

@@ -15,13 +15,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/ringway/ringway/internal/proctest"
 	"github.com/ringway/ringway/internal/servers"
 )
 
@@ -36,8 +36,8 @@ type run struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	temp   string
-	out    lockedBuffer
-	errs   lockedBuffer
+	out    proctest.Buffer
+	errs   proctest.Buffer
 	exited chan struct{}
 }
 
@@ -194,7 +194,7 @@ func checkReport(t *testing.T, r *Report, backend Backend) {
 // named with exit code 1: cmd/ringway makes that of what is broken.
 func TestBrokenPromises(t *testing.T) {
 	t.Parallel()
-	var out lockedBuffer
+	var out proctest.Buffer
 	cfg := Config{Keys: 1500, Rate: 500, Calm: 500 * time.Millisecond, Backend: Embedded, Out: &out, program: ringway(t)}
 	cfg.sabotage = func(l *load) {
 		ctx, client := context.Background(), l.cache.(redisCache).client
@@ -299,22 +299,4 @@ func TestKilled(t *testing.T) {
 		left := r.children()
 		return len(left) == 0, fmt.Sprint(left)
 	})
-}
-
-// lockedBuffer is written by one process or goroutine while another one reads.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

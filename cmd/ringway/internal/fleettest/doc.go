@@ -6,6 +6,6 @@
 // and at every router: which ring it has, where it sends keys, and whether it was
 // ever served a value that had been replaced.
 //
-// What is in this package outside of its tests is what tests and routers have in
-// common: [Status].
+// What is in this package outside of its tests is what tests and programs have in
+// common: [Finder], [Status], and the histories with what they are held to, [Check].
 package fleettest

@@ -3,7 +3,6 @@
 package fleettest
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -18,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ringway/ringway/internal/proctest"
 )
 
 // bound is how long the tests wait for what takes seconds.
@@ -43,7 +44,7 @@ type process struct {
 	name   string
 	cmd    *exec.Cmd
 	stdin  io.Closer
-	log    lockedBuffer
+	log    proctest.Buffer
 	exited chan struct{} // closed when it is gone
 }
 
@@ -83,7 +84,7 @@ func startWith(t *testing.T, env []string, name, path string, args ...string) *p
 	t.Cleanup(func() {
 		p.end()
 		if t.Failed() {
-			t.Logf("%s wrote:\n%s", p.name, p.log.tail())
+			t.Logf("%s wrote:\n%s", p.name, p.log.Tail())
 		}
 	})
 	return p
@@ -119,34 +120,6 @@ func (p *process) exit(t *testing.T) int {
 		t.Fatalf("%s did not end within %v", p.name, bound)
 		return 0
 	}
-}
-
-// lockedBuffer is written by a process while a test reads it.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-// tail is the end of what was written.
-func (l *lockedBuffer) tail() string {
-	const most = 12 << 10 // bytes
-	text := l.String()
-	if len(text) > most {
-		return "…" + text[len(text)-most:]
-	}
-	return text
 }
 
 // ports are those that addresses were made of.

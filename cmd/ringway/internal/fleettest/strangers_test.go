@@ -41,7 +41,7 @@ func (f *fleet) strangers() {
 		})
 	}
 	if code := second.exit(f.t); code != cli.ExitFailed || !strings.Contains(second.log.String(), `"redis-b" is taken`) {
-		f.t.Errorf("a second agent for redis-b: exit %d: %s", code, second.log.tail())
+		f.t.Errorf("a second agent for redis-b: exit %d: %s", code, second.log.Tail())
 	}
 	f.settled("strangers are at the door")
 	f.working("strangers are at the door")

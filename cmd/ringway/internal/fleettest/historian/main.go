@@ -8,48 +8,33 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
-	"net/netip"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/ringway/ringway/cmd/ringway/internal/fleettest"
-	"github.com/ringway/ringway/membership"
-	"github.com/ringway/ringway/membership/gossip"
-	"github.com/ringway/ringway/membership/observer"
 	"github.com/ringway/ringway/router"
 )
 
 type options struct {
-	name, peers, file     string
-	seeds, agents         string
-	cluster, label, allow string
-	keyFile               string
-	seed                  uint64
+	finder      fleettest.Finder
+	peers, file string
+	seed        uint64
 }
 
 func main() {
 	var o options
-	flag.StringVar(&o.name, "name", "", "name of the historian, and part of its keys")
+	o.finder.Flags(flag.CommandLine)
 	flag.StringVar(&o.peers, "peers", "", "names of all historians")
 	flag.StringVar(&o.file, "file", "", "where the history goes")
 	flag.Uint64Var(&o.seed, "seed", 1, "of what is done")
-	flag.StringVar(&o.seeds, "seeds", "", "gossip addresses of agents")
-	flag.StringVar(&o.agents, "agents", "", "URLs of agents to observe instead")
-	flag.StringVar(&o.cluster, "cluster", "", "name of the fleet")
-	flag.StringVar(&o.label, "label", "", "label of its gossip")
-	flag.StringVar(&o.keyFile, "key-file", "", "file with the key of its gossip, in base64")
-	flag.StringVar(&o.allow, "allow", "", "network in which servers may be")
 	flag.Parse()
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "historian:", err)
@@ -64,7 +49,7 @@ func run(o options) (err error) {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		cancel()
 	}()
-	source, err := o.source(ctx)
+	source, err := o.finder.Source(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -102,30 +87,6 @@ func run(o options) (err error) {
 type quiet struct{}
 
 func (quiet) Printf(context.Context, string, ...any) {}
-
-// source is the one that the options ask for.
-func (o options) source(ctx context.Context) (membership.Source, error) {
-	if o.agents != "" {
-		return observer.New(ctx, observer.Config{Agents: strings.Split(o.agents, ","), Cluster: o.cluster})
-	}
-	text, err := os.ReadFile(o.keyFile)
-	if err != nil {
-		return nil, err
-	}
-	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
-	if err != nil {
-		return nil, err
-	}
-	network, err := netip.ParsePrefix(o.allow)
-	if err != nil {
-		return nil, err
-	}
-	return gossip.Join(ctx, gossip.Config{
-		Cluster: o.cluster, Name: o.name, Seeds: strings.Split(o.seeds, ","), Network: gossip.Local,
-		Label: o.label, Keys: [][]byte{key}, AllowServers: []netip.Prefix{network},
-		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
-	})
-}
 
 // record is the file of events. Each is written at once: the historian may be
 // killed.

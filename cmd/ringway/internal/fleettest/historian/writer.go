@@ -52,7 +52,7 @@ type writer struct {
 }
 
 func newWriter(o options, kind string, s store, out *record) *writer {
-	return &writer{kind: kind, name: o.name, peers: strings.Split(o.peers, ","), seed: o.seed, store: s, out: out}
+	return &writer{kind: kind, name: o.finder.Name, peers: strings.Split(o.peers, ","), seed: o.seed, store: s, out: out}
 }
 
 // begin writes every key once. A historian that was killed and is started again

@@ -7,18 +7,14 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -27,33 +23,20 @@ import (
 	"github.com/ringway/ringway/cmd/ringway/internal/fleettest"
 	"github.com/ringway/ringway/membership"
 	"github.com/ringway/ringway/membership/gossip"
-	"github.com/ringway/ringway/membership/observer"
 	"github.com/ringway/ringway/router"
 )
 
-type options struct {
-	name, seeds, agents   string
-	cluster, label, allow string
-	keyFile               string
-}
-
 func main() {
-	var o options
-	flag.StringVar(&o.name, "name", "", "name of the router, and the start of its keys")
-	flag.StringVar(&o.seeds, "seeds", "", "gossip addresses of agents")
-	flag.StringVar(&o.agents, "agents", "", "URLs of agents to observe instead")
-	flag.StringVar(&o.cluster, "cluster", "", "name of the fleet")
-	flag.StringVar(&o.label, "label", "", "label of its gossip")
-	flag.StringVar(&o.keyFile, "key-file", "", "file with the key of its gossip, in base64")
-	flag.StringVar(&o.allow, "allow", "", "network in which servers may be")
+	var f fleettest.Finder
+	f.Flags(flag.CommandLine)
 	flag.Parse()
-	if err := run(o); err != nil {
+	if err := run(&f); err != nil {
 		fmt.Fprintln(os.Stderr, "router:", err)
 		os.Exit(1)
 	}
 }
 
-func run(o options) error {
+func run(f *fleettest.Finder) error {
 	redis.SetLogger(quiet{}) // what it writes of each dial that fails says nothing new
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
@@ -61,7 +44,7 @@ func run(o options) error {
 		cancel()
 	}()
 	var c complaints
-	source, err := o.source(ctx, &c)
+	source, err := f.Source(ctx, c.add)
 	if err != nil {
 		return err
 	}
@@ -83,7 +66,7 @@ func run(o options) error {
 	if err != nil {
 		return err
 	}
-	r.begin(newLoad(o.name, redisStore{one}), newLoad(o.name, memcachedStore{other}))
+	r.begin(newLoad(f.Name, redisStore{one}), newLoad(f.Name, memcachedStore{other}))
 	var work sync.WaitGroup
 	work.Go(func() { r.redis.run(ctx) })
 	work.Go(func() { r.memcached.run(ctx) })
@@ -94,30 +77,6 @@ func run(o options) error {
 type quiet struct{}
 
 func (quiet) Printf(context.Context, string, ...any) {}
-
-// source is the one that the options ask for.
-func (o options) source(ctx context.Context, c *complaints) (membership.Source, error) {
-	if o.agents != "" {
-		return observer.New(ctx, observer.Config{Agents: strings.Split(o.agents, ","), Cluster: o.cluster, OnError: c.add})
-	}
-	text, err := os.ReadFile(o.keyFile)
-	if err != nil {
-		return nil, err
-	}
-	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
-	if err != nil {
-		return nil, err
-	}
-	network, err := netip.ParsePrefix(o.allow)
-	if err != nil {
-		return nil, err
-	}
-	return gossip.Join(ctx, gossip.Config{
-		Cluster: o.cluster, Name: o.name, Seeds: strings.Split(o.seeds, ","), Network: gossip.Local,
-		Label: o.label, Keys: [][]byte{key}, AllowServers: []netip.Prefix{network},
-		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
-	})
-}
 
 // complaints keeps the first errors.
 type complaints struct {

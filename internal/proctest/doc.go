@@ -1,0 +1,3 @@
+// Package proctest is for tests that run programs of this module as processes:
+// [Build] builds them once, [Buffer] takes what they write.
+package proctest
