@@ -57,6 +57,7 @@ var places = []place{
 // joins and while it leaves, and started again. What was under way goes on, and
 // nothing is lost.
 func TestKilledAgents(t *testing.T) {
+	t.Parallel()
 	var names []string
 	for _, p := range places {
 		names = append(names, p.name)

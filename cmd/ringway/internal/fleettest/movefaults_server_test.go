@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -147,7 +146,7 @@ type moverAnswer struct {
 // mover runs `ringway rebalance` and returns what it says of one node.
 func (f *fleet) mover(id string) (m moverAnswer) {
 	f.t.Helper()
-	out, err := exec.Command(program(f.t, "ringway"), "rebalance", "--format", "json", "--agent", f.node("redis-a").http).Output()
+	out, err := f.ringway("rebalance", "--format", "json", "--agent", f.node("redis-a").http)
 	var answer struct {
 		Schema string
 		Movers []moverAnswer

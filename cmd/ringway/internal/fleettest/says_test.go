@@ -49,14 +49,19 @@ func (m membersAnswer) member(id string) memberAnswer {
 	return memberAnswer{}
 }
 
+// ringway runs a command of ringway, and returns what it prints.
+func (f *fleet) ringway(args ...string) ([]byte, error) {
+	cmd := exec.Command(program(f.t, "ringway"), args...)
+	// With the race detector a program would wait for a second when it ends.
+	cmd.Env = append(environment(), "GORACE=atexit_sleep_ms=0")
+	return cmd.Output()
+}
+
 // members runs `ringway members` against the agent of a node. What it says is
 // empty as long as the agent knows no fleet.
 func (f *fleet) members(n *node) (answer membersAnswer) {
 	f.t.Helper()
-	cmd := exec.Command(program(f.t, "ringway"), "members", "--format", "json", "--agent", n.http)
-	// With the race detector a program would wait for a second when it ends.
-	cmd.Env = append(environment(), "GORACE=atexit_sleep_ms=0")
-	out, err := cmd.Output()
+	out, err := f.ringway("members", "--format", "json", "--agent", n.http)
 	if err != nil {
 		return answer
 	}
