@@ -243,10 +243,33 @@
 // A request works with the ring that was current when it came, to its end. A
 // node that left is closed when its requests are answered, or after
 // Config.DrainTimeout. Clients of nodes that stay are not touched; a node that
-// changes its address has a new client, and keeps its keys. The router moves no
-// data: that is for whoever changes the fleet. Scripts and functions are loaded
-// into the nodes that are there: load them again when one has joined (Script.Run
-// of go-redis does it by itself).
+// changes its address has a new client, and keeps its keys. Scripts and functions
+// are loaded into the nodes that are there: load them again when one has joined
+// (Script.Run of go-redis does it by itself).
+//
+// # While keys move
+//
+// A Source that tells of a transition (membership/gossip and membership/observer do;
+// a Static one or DNS change the ring at once) has the router work with two rings
+// until the movers of the nodes are done. A key whose owner stays is treated as
+// ever. For the others, in short:
+//
+//   - At first the current owner has the key. A write is followed by a tombstone on
+//     the next one, so that no older copy arrives there.
+//   - Then the next owner has it. A read that misses there asks the current one,
+//     and brings the key over; a write that depends on the value brings it before;
+//     any other write goes to the next owner, and the old copy is removed.
+//   - A transaction or script on several keys needs that they have one owner by the
+//     ring that is due, as without a transition.
+//
+// What was there and was not written is found, and what was deleted or overwritten
+// does not come back. A second half that cannot be done, since its node cannot be
+// reached, is owed: it is repeated until it is done, NodeStats.Owed counts it, and
+// until then this router takes what that node has on the key for absent. A node that
+// owns the key by then is told however late; another client's newer value may go
+// with the old one, which costs a miss. Close tells what it can, and returns an error
+// if something is left. A router that dies with debts leaves old values where they
+// are until they expire.
 //
 // Clients that do not agree about the ring look for a key on different nodes. A
 // source that knows what others use says so, and a router whose own settings give

@@ -47,6 +47,7 @@ type fleet[P peer] struct {
 	failClosed bool          // on disagreement
 	aftermath  time.Duration // how long a transition that has ended still matters
 	tombstones bool          // it leaves them where items are looked for
+	owes       func() bool   // whether nodes still have to be told something of it; nil: never
 
 	change  sync.Mutex // held while a snapshot is made current
 	current atomic.Pointer[snapshot[P]]

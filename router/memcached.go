@@ -65,7 +65,7 @@ func NewMemcached(ctx context.Context, cfg Config) (*Memcached, error) {
 	m.spool = newSpool(m.payDebt)
 	m.fleet = &fleet[*memcachedNode]{
 		source: cfg.Source, kind: membership.Memcached, place: cfg.Placement, report: cfg.OnError, failClosed: cfg.FailClosed,
-		check: cfg.check, aftermath: 2 * transit.TombstoneLife, tombstones: true,
+		check: cfg.check, aftermath: 2 * transit.TombstoneLife, tombstones: true, owes: m.spool.owing,
 		open: func(member membership.Member) (*memcachedNode, error) { return newMemcachedNode(member, cfg) },
 	}
 	if err := startFleet(ctx, m.fleet); err != nil {
@@ -77,14 +77,16 @@ func NewMemcached(ctx context.Context, cfg Config) (*Memcached, error) {
 
 // Close ends the client: it waits for requests in flight, at most
 // Config.DrainTimeout. Later operations fail with ErrClosed. The Source is left
-// open. A second call does nothing.
+// open. An error also says if there were nodes that could not be told, while keys
+// moved, that an item was written or deleted elsewhere. A second call does nothing.
 func (m *Memcached) Close() error {
 	if m.closed.Swap(true) {
 		return nil
 	}
+	err := m.spool.settleWithin(m.cfg.DrainTimeout)
 	m.spool.close()
 	defer m.crew.close()
-	return m.fleet.close(context.Background())
+	return errors.Join(err, m.fleet.close(context.Background()))
 }
 
 // Stats returns what is known of each node, in the order of the placement. A

@@ -59,7 +59,7 @@ func NewRedis(ctx context.Context, cfg Config) (*Redis, error) {
 	r.spool = newSpool(r.payDebt)
 	r.fleet = &fleet[*redisNode]{
 		source: cfg.Source, kind: membership.Redis, place: cfg.Placement, report: cfg.OnError, failClosed: cfg.FailClosed,
-		check: cfg.check, aftermath: transit.TombstoneLife,
+		check: cfg.check, aftermath: transit.TombstoneLife, owes: r.spool.owing,
 		open: func(m membership.Member) (*redisNode, error) { return newRedisNode(m, cfg) },
 	}
 	r.chain.Store(newHookChain(r, nil))
@@ -136,12 +136,13 @@ func (r *Redis) AddHook(hook redis.Hook) {
 
 // Close ends the client: it waits for requests in flight, at most
 // Config.DrainTimeout, and closes every connection. Later commands fail with
-// ErrClosed. The Source is left open.
+// ErrClosed. The Source is left open. An error also says if there were nodes that
+// could not be told, while keys moved, that a key was written or deleted elsewhere.
 func (r *Redis) Close() error {
 	if r.closed.Swap(true) {
 		return nil
 	}
-	err := r.hub.close()
+	err := errors.Join(r.hub.close(), r.spool.settleWithin(r.cfg.DrainTimeout))
 	r.spool.close()
 	defer r.crew.close()
 	return errors.Join(err, r.fleet.close(context.Background()), r.Client.Close())

@@ -3,6 +3,10 @@ package router
 import (
 	"context"
 	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -81,6 +85,52 @@ func newSpool(pay func(context.Context, debt) error) *spool {
 	return s
 }
 
+// settleWithin is settleAll for at most d.
+func (s *spool) settleWithin(d time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	return s.settleAll(ctx)
+}
+
+// settleAll pays what can be paid now, each node until the first failure, and
+// returns an error if something is left.
+func (s *spool) settleAll(ctx context.Context) error {
+	s.mu.Lock()
+	var all []*entry
+	for _, a := range s.accounts {
+		all = slices.AppendSeq(all, maps.Values(a.debts))
+	}
+	s.mu.Unlock()
+	failed := make(map[string]error)
+	for _, e := range all {
+		if failed[e.node] == nil {
+			failed[e.node] = s.payOne(ctx, e)
+		}
+	}
+	if left := s.open.Load(); left > 0 {
+		cause := errors.Join(slices.Collect(maps.Values(failed))...)
+		if cause == nil {
+			cause = errors.New("more came meanwhile")
+		}
+		return fmt.Errorf("router: nodes %v could not be told of %d changes, and may have old values of these keys until they expire: %w",
+			slices.Sorted(s.debtors()), left, cause)
+	}
+	return nil
+}
+
+// debtors yields the nodes that owe something.
+func (s *spool) debtors() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for node, a := range s.accounts {
+			if len(a.debts) > 0 && !yield(node) {
+				return
+			}
+		}
+	}
+}
+
 // close forgets all debts, and ends whoever pays them.
 func (s *spool) close() {
 	s.mu.Lock()
@@ -142,6 +192,9 @@ func (s *spool) owe(d debt) {
 		s.work.Go(func() { s.payAll(d.node) })
 	}
 }
+
+// owing reports whether any node owes something.
+func (s *spool) owing() bool { return s.open.Load() > 0 }
 
 // owes reports whether the node owes something on the key.
 func (s *spool) owes(node, key string) bool {

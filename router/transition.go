@@ -23,7 +23,15 @@ type transition[P peer] struct {
 	// careful says that tombstones of this or another transition may stand where
 	// items are looked for, also of keys that do not move.
 	careful bool
+
+	// late: it ended so long ago that it matters no more, but for nodes that still
+	// owe something on keys that they own now.
+	late bool
 }
+
+// forgives reports whether a node that is not asked for a key need not be told
+// about it any more.
+func (t *transition[P]) forgives() bool { return t == nil || t.late }
 
 // underWay reports whether keys have two owners.
 func (t *transition[P]) underWay() bool { return t != nil && t.placement != nil }
@@ -76,24 +84,40 @@ func (f *fleet[P]) calmLater(old, next *snapshot[P]) {
 		return
 	}
 	f.drains.Go(func() {
-		timer := time.NewTimer(f.aftermath)
-		defer timer.Stop()
-		select {
-		case <-f.ctx.Done():
-		case <-timer.C:
-			f.calm(ended)
+		for pause := f.aftermath; ended != nil; pause = maxPause {
+			timer := time.NewTimer(pause)
+			select {
+			case <-f.ctx.Done():
+				timer.Stop()
+				return
+			case <-timer.C:
+				ended = f.calm(ended)
+			}
 		}
 	})
 }
 
-func (f *fleet[P]) calm(ended *transition[P]) {
+// calm replaces the note of a transition that no longer matters. It returns the one
+// that is left as long as nodes owe something, and nil if there is none, or another
+// transition has begun.
+func (f *fleet[P]) calm(ended *transition[P]) *transition[P] {
 	f.change.Lock()
 	defer f.change.Unlock()
-	if s := f.current.Load(); s.moving == ended {
-		calm := *s
-		calm.moving, calm.superseded = nil, make(chan struct{})
-		f.replace(&calm)
+	s := f.current.Load()
+	if s.moving != ended {
+		return nil
 	}
+	owed := f.owes != nil && f.owes()
+	if owed && ended.late {
+		return ended
+	}
+	calm := *s
+	calm.moving, calm.superseded = nil, make(chan struct{})
+	if owed {
+		calm.moving = &transition[P]{phase: membership.Stable, late: true}
+	}
+	f.replace(&calm)
+	return calm.moving
 }
 
 // all returns the clients of both rings, each once.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -141,10 +142,65 @@ func TestWriteAfterADebt(t *testing.T) {
 	if v, err := r.MGet(ctx, key).Result(); err != nil && err != redis.Nil || len(v) > 0 && v[0] != nil {
 		t.Errorf("after the end: %q, %v", v, err)
 	}
+	// However late: the node owns the key, and is not asked before it is told.
 	s.put(2, key, "old")
-	r.fleet.calm(r.fleet.current.Load().moving)
-	if v, err := r.Get(ctx, key).Result(); v != "old" {
-		t.Errorf("when nothing of the transition matters any more: %q, %v", v, err)
+	note := r.fleet.calm(r.fleet.current.Load().moving)
+	if v, err := r.Get(ctx, key).Result(); note == nil || err != redis.Nil {
+		t.Errorf("long after the end: %q, %v", v, err)
+	}
+	if r.fleet.calm(note) != note {
+		t.Error("the note of the transition goes, with a debt left")
+	}
+	r.spool.pay = r.payDebt
+	if v, err := r.Get(ctx, key).Result(); err != redis.Nil || s.at(2, key) != "" || r.spool.owing() {
+		t.Errorf("the node can be told again: %q, %v, and there is %q", v, err, s.at(2, key))
+	}
+	if r.fleet.calm(note) != nil || r.fleet.current.Load().moving != nil {
+		t.Error("a note of the transition stays, with no debt left")
+	}
+}
+
+// TestDebtsOfNodesThatDoNotMatter: a node that does not own the key is not told once
+// nobody asks it any more.
+func TestDebtsOfNodesThatDoNotMatter(t *testing.T) {
+	s := newStage(t)
+	r := s.router(membership.PhaseImporting, Config{})
+	key := s.moving(r, 0)
+	s.put(0, key, "old")
+	r.spool.close() // nobody pays by himself
+	for _, node := range []string{"node0", "unknown"} {
+		r.spool.reserve(node, key)
+		r.spool.owe(debt{node: node, key: key, bury: true})
+	}
+	r.see(done)
+	note := r.fleet.calm(r.fleet.current.Load().moving)
+	if note == nil {
+		t.Fatal("there is no note of the debts")
+	}
+	if err := r.spool.settleAll(t.Context()); err != nil || s.at(0, key) != "old" {
+		t.Errorf("%v, and there is %q", err, s.at(0, key))
+	}
+}
+
+// TestCloseTellsNodes: what nodes owe is told them before the router ends, and
+// what cannot be told is said.
+func TestCloseTellsNodes(t *testing.T) {
+	s := newStage(t)
+	plan := s.router(membership.PhaseImporting, Config{})
+	for i, away := range []bool{false, true} {
+		r := s.router(membership.PhaseImporting, Config{DrainTimeout: time.Second})
+		key := s.moving(plan, i)
+		s.put(2, key, "old")
+		r.spool.close()
+		r.spool.reserve("node2", key)
+		r.spool.owe(debt{node: "node2", key: key, bury: true})
+		if away {
+			r.spool.pay = func(context.Context, debt) error { return errNotYet }
+		}
+		err := r.Close()
+		if away != (err != nil) || away && !strings.Contains(err.Error(), "[node2]") || away != (s.at(2, key) == "old") {
+			t.Errorf("away %t: %v, and there is %q", away, err, s.at(2, key))
+		}
 	}
 }
 

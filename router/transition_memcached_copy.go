@@ -66,11 +66,18 @@ func (m *Memcached) place(ctx context.Context, s *snapshot[*memcachedNode], n *m
 	return existed, err
 }
 
-// payDebt is how the spool pays: see place.
+// payDebt is how the spool pays: as Redis.payDebt. Long after a transition a
+// tombstone would also be taken for an item.
 func (m *Memcached) payDebt(ctx context.Context, d debt) error {
 	s := m.fleet.current.Load()
-	if s.moving == nil {
-		return errForgiven
+	if s.placement == nil {
+		return ErrNoNodes
+	}
+	if s.moving.forgives() {
+		if s.nodes[s.placement.OwnerIndex(d.key)].about.Load().ID != d.node {
+			return errForgiven
+		}
+		d.bury = false
 	}
 	for _, n := range s.all() {
 		if n.about.Load().ID != d.node {

@@ -219,6 +219,31 @@ func TestMemcachedFollowUpsThatFail(t *testing.T) {
 	}
 }
 
+// TestMemcachedLateDebts: as the end of TestWriteAfterADebt. What the node is told
+// long after the transition is a delete: a tombstone would be taken for an item.
+func TestMemcachedLateDebts(t *testing.T) {
+	s := newMemStage(t)
+	r := s.router(membership.Importing, Config{})
+	ctx, key := t.Context(), s.moving(r, 0)
+	r.spool.close() // nobody pays by himself
+	pay := r.spool.pay
+	r.spool.pay = func(context.Context, debt) error { return errNotYet }
+	r.spool.reserve("node2", key)
+	r.spool.owe(debt{node: "node2", key: key, bury: true})
+	s.put(2, key, "old")
+	r.see(membership.Active)
+	note := r.fleet.calm(r.fleet.current.Load().moving)
+	if item, err := r.Get(ctx, key); note == nil || err != ErrCacheMiss {
+		t.Errorf("long after the end: %q, %v", item.Value, err)
+	}
+	r.spool.pay = pay
+	item, err := r.Get(ctx, key)
+	raw, errRaw := s.clients[2].Get(ctx, key)
+	if err != ErrCacheMiss || errRaw != memcache.ErrCacheMiss || r.fleet.calm(note) != nil {
+		t.Errorf("the node can be told again: %q, %v, and there is %+v, %v", item.Value, err, raw, errRaw)
+	}
+}
+
 // TestMemcachedOwnersThatAreDown: reads are misses where the policy says so.
 func TestMemcachedOwnersThatAreDown(t *testing.T) {
 	s := newMemStage(t)
@@ -249,6 +274,10 @@ func TestMemcachedOwnersThatAreDown(t *testing.T) {
 				}
 			}
 			s.servers[lost].Cont()
+			// The breaker stays open: what is owed cannot be told.
+			if err := r.Close(); (err != nil) != (lost == 0) {
+				t.Errorf("node%d, policy %d: Close: %v", lost, policy, err)
+			}
 		}
 	}
 }

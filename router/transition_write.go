@@ -3,6 +3,7 @@ package router
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/ringway/ringway/internal/transit"
@@ -104,11 +105,19 @@ func (r *Redis) place(ctx context.Context, n *redisNode, d debt) (existed bool, 
 	return existed, err
 }
 
-// payDebt is how the spool pays: see place.
+// payDebt is how the spool pays: see place. A node that owns the key has to be told
+// however late it is, for it is asked. Long after the transition no copy is on its
+// way, so that there is nothing to keep away with a tombstone.
 func (r *Redis) payDebt(ctx context.Context, d debt) error {
 	s := r.fleet.current.Load()
-	if s.moving == nil {
-		return errForgiven
+	if s.placement == nil {
+		return ErrNoNodes
+	}
+	if s.moving.forgives() {
+		if !slices.ContainsFunc(r.holdersOn(s, false, d.key), func(n *redisNode) bool { return n.about.Load().ID == d.node }) {
+			return errForgiven
+		}
+		d.bury = false
 	}
 	for _, n := range s.all() {
 		if n.about.Load().ID != d.node {
