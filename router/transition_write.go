@@ -249,11 +249,14 @@ func (m *move) guarded(ctx context.Context, n *redisNode, cmd redis.Cmder) error
 	return err
 }
 
-// guards returns the guards of the keys that a node acquires.
+// guards returns the guards of the keys that a node acquires. With a replication
+// factor also of those that it has by both rings: another holder's copy may be on its
+// way to it, as it is where this node was found without the key.
 func (m *move) guards(ctx context.Context, n *redisNode) []redis.Cmder {
 	var guards []redis.Cmder
 	for _, k := range m.keys {
-		if k.rule.guard && len(without([]*redisNode{n}, k.now)) > 0 {
+		copied := m.cfg.Replication.Factor > 1 && (k.rule.guard || k.rule.then == buryNext) && slices.Contains(k.next, n)
+		if copied || k.rule.guard && !slices.Contains(k.now, n) {
 			guards = append(guards, transit.NewGuard(ctx, k.name))
 		}
 	}
