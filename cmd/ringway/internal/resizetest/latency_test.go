@@ -5,12 +5,14 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/http"
 	"runtime"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/ringway/ringway/membership/gossip"
 	"github.com/ringway/ringway/rebalance"
 	"github.com/ringway/ringway/ring"
 )
@@ -63,8 +65,16 @@ type samples [2][]sample // reads, writes
 
 // latencyRound returns what was measured before and while keys moved.
 func latencyRound(t *testing.T) (before, during [2][]time.Duration) {
-	f := newFleet(t, startServers(t, 2), 1, rebalance.Limits{Keys: moverRate})
-	s := newStore(t, f.client)
+	servers := startServers(t, 2)
+	source := startAgent(t, 0, servers[0], "--bootstrap")
+	client, err := gossip.Join(t.Context(), gossip.Config{Cluster: cluster, Name: "client", Network: gossip.Local,
+		Bind: "127.0.0.1:0", Seeds: []string{source.gossip}, Logger: quiet})
+	must(t, err)
+	defer client.Close()
+	defer http.DefaultClient.CloseIdleConnections()
+	f := &fleet{t: t, client: client}
+	eventually(t, "the first node is ACTIVE", func() bool { return f.settled(1) })
+	s := newStore(t, client)
 	stay := fillTwo(t, s)
 	ctx, stop := context.WithCancel(t.Context())
 	load := startLoad(ctx, s, stay)
@@ -72,20 +82,19 @@ func latencyRound(t *testing.T) (before, during [2][]time.Duration) {
 	start := time.Now()
 	<-time.After(latencyBefore)
 	joined := time.Now()
-	f.join(1)
-	source := f.agents[0]
+	startAgent(t, 1, servers[1], "--join", source.gossip)
 	eventually(t, "the mover moves", func() bool {
-		r := source.Rebalance()
+		r := source.rebalance()
 		return r.State == string(rebalance.Moving) && r.KeysMoved > 0
 	})
 	began := time.Now()
-	eventually(t, "the mover has done", func() bool { return source.Rebalance().State != string(rebalance.Moving) })
+	eventually(t, "the mover has done", func() bool { return source.rebalance().State != string(rebalance.Moving) })
 	ended := time.Now()
 	stop()
 	all, err := load()
 	must(t, err)
 	eventually(t, "both nodes are ACTIVE", func() bool { return f.settled(2) })
-	t.Logf("%d keys moved in %.1f s", f.moved(source), ended.Sub(began).Seconds())
+	t.Logf("%d keys moved in %.1f s", source.rebalance().KeysMoved, ended.Sub(began).Seconds())
 	for op := range all {
 		for _, one := range all[op] {
 			switch {

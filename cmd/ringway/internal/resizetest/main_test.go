@@ -6,16 +6,18 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/ringway/ringway/internal/proctest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(patient{m}) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(patient{proctest.Cleaning{M: m, Build: program}}) }
 
 // patient gives goroutines of memberlist their time: one that waits for the answer
 // to a probe ends when that is overdue, not with the member.
-type patient struct{ *testing.M }
+type patient struct{ proctest.Cleaning }
 
 func (m patient) Run() int {
-	code := m.M.Run()
+	code := m.Cleaning.Run()
 	for deadline := time.Now().Add(bound); goleak.Find() != nil && time.Now().Before(deadline); {
 		time.Sleep(100 * time.Millisecond)
 	}
