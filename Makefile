@@ -19,6 +19,9 @@ FUZZTIME ?= 20s
 SIZES    ?= 10x5,50x3,200x3
 LARGE    ?= 5+995
 
+# Packages with tests that are skipped with the race detector: proctest.Computes.
+COMPUTING := ./cmd/ringsim ./simulations/workload
+
 # Modules beside the main one, each with requirements that users of ringway do
 # not inherit. internal/tools has no packages of its own to test.
 OTHER_MODULES := internal/bench
@@ -38,13 +41,17 @@ demo-sim: go ## Run ringsim on the bundled trace: what one more node costs, modu
 	@go run ./cmd/ringsim
 
 .PHONY: test
-test: check servers ## Check and test everything (what check does, and all tests with -race)
+test: check servers ## Check and test everything (what check does, and all tests, with -race)
 	@race="$$(internal/tools/race.sh)"; \
 	export RINGWAY_REQUIRE_SERVERS=1; \
 	for m in $(OTHER_MODULES) .; do \
 		echo "== go test $$race ./... in $$m"; \
 		go -C $$m test $$race ./...; \
-	done
+	done; \
+	if [ -n "$$race" ]; then \
+		echo "== go test of what only computes, without $$race"; \
+		go test $(COMPUTING); \
+	fi
 
 .PHONY: check
 check: tools ## Check the code without running it (gofmt, go.mod, vet, staticcheck)
@@ -105,6 +112,11 @@ evidence: go servers ## Measure how long fleets take to agree and what a resize 
 	go test ./cmd/ringway/internal/resizetest -run '^TestHitRate$$' -count=1 -timeout 2h -v \
 		-evidence "$(CURDIR)/docs/evidence/resize.md"
 	@echo "wrote docs/evidence/resize.md"
+	@if [ -z "$${TRACES_DIR:-}" ] && [ -d ../shared/traces ]; then \
+		TRACES_DIR="$$(cd ../shared/traces && pwd)"; export TRACES_DIR; \
+	fi; \
+	go test ./cmd/ringsim -run '^TestEvidence$$' -count=1 -evidence "$(CURDIR)/docs/evidence/simulations.md"
+	@echo "wrote docs/evidence/simulations.md"
 
 # What the targets above need.
 

@@ -2,6 +2,7 @@ package simulations
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/ringway/ringway/ring"
@@ -15,6 +16,12 @@ type CompareConfig struct {
 	Keys       []string // distinct; one that is given twice counts twice
 	Options    Options
 
+	// Uniform, without Keys, is how many keys of UniformKeys are placed, those of
+	// Seed. They are made as they are needed, so that memory does not grow with
+	// their number.
+	Uniform int
+	Seed    uint64
+
 	// NoTiming leaves out LookupNS and BuildMS, the two figures that differ
 	// from run to run.
 	NoTiming bool
@@ -26,7 +33,10 @@ type CompareConfig struct {
 
 // CompareReport is what Compare measured, in the order of the names asked for.
 type CompareReport struct {
-	Keys        int             `json:"keys"`
+	Keys int `json:"keys"`
+	// Partial says that the comparison was stopped before its end: figures are
+	// those of the keys placed until then, which Note tells.
+	Partial     bool            `json:"partial"`
 	NodesBefore int             `json:"nodes_before"`
 	NodesAfter  int             `json:"nodes_after"`
 	Results     []CompareResult `json:"results"`
@@ -68,7 +78,8 @@ type CompareResult struct {
 	// Receivers is the number of nodes that are given keys by the change.
 	Receivers *int `json:"receivers"`
 	// Restored is the fraction of keys that are back at their first owner once
-	// the change is undone.
+	// the change is undone. A placement that can compare itself with another over
+	// the whole hash space, and finds no difference, is not asked for each key.
 	Restored *float64 `json:"restored"`
 
 	// LookupNS is the time of one lookup through the ring.Placement interface,
@@ -87,9 +98,11 @@ type CompareResult struct {
 
 // Compare places the keys three times with each placement: over the fleet
 // before the change, after it, and after it has been undone. It fails with an
-// *InputError for a config that nothing can be compared with, and with the
-// context's error once that is cancelled. A change or a weight that a placement
-// refuses is no error: its result says so in Note.
+// *InputError for a config that nothing can be compared with. A change or a weight
+// that a placement refuses is no error: its result says so in Note.
+//
+// When the context is cancelled it returns an error that wraps the context's, and
+// once keys have been placed the report so far, marked as partial.
 func Compare(ctx context.Context, cfg CompareConfig) (*CompareReport, error) {
 	changed, err := cfg.validate()
 	if err != nil {
@@ -110,20 +123,29 @@ func Compare(ctx context.Context, cfg CompareConfig) (*CompareReport, error) {
 // compare places the keys, takes the time of lookups over what that has left, and
 // reports.
 func compare(ctx context.Context, cfg *CompareConfig, trials []*trial, nodesAfter int) (*CompareReport, error) {
-	if err := runTrials(ctx, trials, cfg.Keys, cfg.Progress); err != nil {
-		return nil, err
-	}
-	report := &CompareReport{Keys: len(cfg.Keys), NodesBefore: len(cfg.Nodes), NodesAfter: nodesAfter}
+	keys := &keySet{list: cfg.Keys, count: cfg.Uniform, seed: cfg.Seed}
+	stopped := runTrials(ctx, trials, keys, cfg.Progress)
+	report := &CompareReport{Keys: keys.size(), Partial: stopped != nil, NodesBefore: len(cfg.Nodes), NodesAfter: nodesAfter}
+	placed := false
 	for _, t := range trials {
-		if t.has(phaseBefore) && !cfg.NoTiming {
-			if err := ctx.Err(); err != nil {
-				return nil, err
+		if stopped == nil && t.has(phaseBefore) && !cfg.NoTiming {
+			if stopped = ctx.Err(); stopped != nil {
+				report.Partial = true
+			} else {
+				first := keys.slice(0, min(keys.size(), timedKeys), &keyBuffer{})
+				t.result.LookupNS = new(timeLookup(t.phases[phaseBefore].placement, first))
 			}
-			t.result.LookupNS = new(timeLookup(t.phases[phaseBefore].placement, cfg.Keys))
 		}
-		report.Results = append(report.Results, t.finish(len(cfg.Keys)))
+		placed = placed || t.placed > 0
+		report.Results = append(report.Results, t.finish(keys.size()))
 	}
-	return report, nil
+	switch {
+	case stopped == nil:
+		return report, nil
+	case !placed:
+		return nil, stopped
+	}
+	return report, fmt.Errorf("simulations: stopped: %w", stopped)
 }
 
 // validate fills in the defaults and returns the fleet after the change.
@@ -142,7 +164,7 @@ func (cfg *CompareConfig) validate() (changed []ring.Node, err error) {
 	if err := checkFleet("nodes", cfg.Nodes); err != nil {
 		return nil, err
 	}
-	if len(cfg.Keys) == 0 {
+	if len(cfg.Keys) == 0 && (cfg.Uniform < 1 || cfg.Uniform > MaxUniformKeys) {
 		return nil, &InputError{What: "keys", Found: "none", Want: "at least one key"}
 	}
 	return cfg.Change.Apply(cfg.Nodes)

@@ -148,16 +148,16 @@ func (p *phase) owner(key string) int32 {
 }
 
 // count places the keys in every phase that there is.
-func (t *trial) count(keys []string) tally {
-	out := newTally(len(t.fleets.number))
+func (t *trial) count(keys []string, out *tally) {
 	hasAfter, hasRestored := t.has(phaseAfter), t.has(phaseRestored)
+	before, after, restored := &t.phases[phaseBefore], &t.phases[phaseAfter], &t.phases[phaseRestored]
 	for _, key := range keys {
-		first := t.phases[phaseBefore].owner(key)
+		first := before.owner(key)
 		out.loads[phaseBefore][first]++
 		if !hasAfter {
 			continue
 		}
-		second := t.phases[phaseAfter].owner(key)
+		second := after.owner(key)
 		out.loads[phaseAfter][second]++
 		if second != first {
 			out.moved++
@@ -166,46 +166,55 @@ func (t *trial) count(keys []string) tally {
 				out.unnecessary++
 			}
 		}
-		if hasRestored {
-			third := t.phases[phaseRestored].owner(key)
+		switch {
+		case !hasRestored:
+		case t.back: // a third of all lookups spared
+			out.loads[phaseRestored][first]++
+			out.restored++
+		default:
+			third := restored.owner(key)
 			out.loads[phaseRestored][third]++
 			if third == first {
 				out.restored++
 			}
 		}
 	}
-	return out
 }
 
 // batch is how many keys are placed between two looks at the context.
 const batch = 1 << 14
 
-// runTrials counts all trials over all keys, on all cores. A placement that
-// counts load needs its keys in order: one goroutine does all of its batches.
-func runTrials(ctx context.Context, trials []*trial, keys []string, progress func(done, total int64)) error {
-	type job struct {
-		*trial
-		keys []string
-	}
-	var whole, parts []job
+// A job is keys that one goroutine places in one trial.
+type job struct {
+	*trial
+	from, to int
+}
+
+// jobsOf cuts the work up. A placement that counts load needs its keys in order: one
+// job is all of them, and comes first, since it takes long.
+func jobsOf(trials []*trial, keys int) (jobs []job, total int64) {
+	var parts []job
 	for _, t := range trials {
 		if !t.has(phaseBefore) {
 			continue
 		}
 		t.tally = newTally(len(t.fleets.number))
+		total += int64(keys)
 		if t.phases[phaseBefore].counting != nil {
-			whole = append(whole, job{t, keys})
+			jobs = append(jobs, job{t, 0, keys})
 			continue
 		}
-		for i := 0; i < len(keys); i += batch {
-			parts = append(parts, job{t, keys[i:min(i+batch, len(keys))]})
+		for i := 0; i < keys; i += batch {
+			parts = append(parts, job{t, i, min(i+batch, keys)})
 		}
 	}
-	jobs := append(whole, parts...) // the long ones first
-	total := int64(len(whole)) * int64(len(keys))
-	for _, j := range parts {
-		total += int64(len(j.keys))
-	}
+	return append(jobs, parts...), total
+}
+
+// runTrials counts all trials over all keys, on all cores. When the context is
+// cancelled the trials have what was placed until then.
+func runTrials(ctx context.Context, trials []*trial, keys *keySet, progress func(done, total int64)) error {
+	jobs, total := jobsOf(trials, keys.size())
 	var (
 		next, done atomic.Int64
 		mu         sync.Mutex // guards the trials' tallies
@@ -213,22 +222,53 @@ func runTrials(ctx context.Context, trials []*trial, keys []string, progress fun
 	)
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
+			w := counter{keys: keys, mu: &mu}
 			for i := next.Add(1) - 1; i < int64(len(jobs)); i = next.Add(1) - 1 {
 				j := jobs[i]
-				for len(j.keys) > 0 && ctx.Err() == nil {
-					n := min(batch, len(j.keys))
-					counted := j.count(j.keys[:n])
-					j.keys = j.keys[n:]
-					mu.Lock()
-					j.tally.add(&counted)
-					mu.Unlock()
+				for ; j.from < j.to && ctx.Err() == nil; j.from += batch {
+					n := w.place(j.trial, j.from, min(j.from+batch, j.to))
 					if progress != nil {
 						progress(done.Add(int64(n)), total)
 					}
 				}
 			}
+			w.flush()
 		})
 	}
 	wg.Wait()
 	return ctx.Err()
+}
+
+// A counter is one goroutine of runTrials. It counts one trial by itself until the
+// next one's turn comes: a tally of ten thousand nodes is too large to be added up
+// after every batch.
+type counter struct {
+	keys   *keySet
+	buffer keyBuffer
+	mu     *sync.Mutex
+	trial  *trial
+	tally  tally
+	placed int
+}
+
+func (w *counter) place(t *trial, from, to int) int {
+	if w.trial != t {
+		w.flush()
+		w.trial, w.tally, w.placed = t, newTally(len(t.fleets.number)), 0
+	}
+	t.count(w.keys.slice(from, to, &w.buffer), &w.tally)
+	w.placed += to - from
+	return to - from
+}
+
+// flush adds what was counted to the trial.
+func (w *counter) flush() {
+	if w.trial == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.trial.tally.add(&w.tally)
+	w.trial.placed += w.placed
+	w.trial = nil
 }

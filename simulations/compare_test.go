@@ -384,12 +384,91 @@ func TestCompareStops(t *testing.T) {
 		batches.Add(1)
 		cancel()
 	}
-	if report, err := Compare(ctx, cfg); report != nil || !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, %v", report, err)
+	report, err := Compare(ctx, cfg)
+	if report == nil || !report.Partial || !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v, %v", report, err)
+	}
+	placed := 0
+	for _, r := range report.Results {
+		if r.Moved != nil {
+			placed++
+		}
+		if !strings.Contains(r.Note, "interrupted after ") || (r.Moved == nil) != strings.Contains(r.Note, "interrupted after 0 of ") {
+			t.Errorf("%s: %+v", r.Algorithm, r)
+		}
+	}
+	if placed == 0 {
+		t.Error("the report has nothing")
 	}
 	// Each goroutine may be in the middle of a batch.
 	if n := batches.Load(); n > int64(runtime.GOMAXPROCS(0)) {
 		t.Errorf("placed %d batches after the first", n-1)
+	}
+}
+
+// A placement that does not come back as it was is found out, although one that says
+// it does is not asked for each key.
+func TestCompareNotRestored(t *testing.T) {
+	nodes := mustNodes(t, "4")
+	f := newFleets(nodes, nodes)
+	var tr trial
+	for _, vnodes := range []int{160, 40} {
+		tr = trial{name: "ring", fleets: f}
+		for phase, v := range []int{160, 160, vnodes} {
+			p, err := Build("ring", nodes, Options{VirtualNodes: v})
+			if err != nil {
+				t.Fatal(err)
+			}
+			tr.phases[phase] = f.phase(p)
+		}
+		tr.back = tr.isBack()
+		report, err := compare(context.Background(), &CompareConfig{Nodes: nodes, Keys: UniformKeys(2000, 1), NoTiming: true}, []*trial{&tr}, 4)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if same := vnodes == 160; tr.back != same || (*report.Results[0].Restored == 1) != same {
+			t.Errorf("%d virtual nodes: back %v, restored %v", vnodes, tr.back, *report.Results[0].Restored)
+		}
+	}
+}
+
+// What is placed until the end counts, and nothing else.
+func TestComparePartial(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cfg := CompareConfig{Algorithms: []string{"ring"}, Nodes: mustNodes(t, "7"), Change: mustChange(t, "+1"), Uniform: 300 * batch, Seed: 3}
+	cfg.Progress = func(done, _ int64) {
+		if done > 5*batch {
+			cancel()
+		}
+	}
+	report, err := Compare(ctx, cfg)
+	if !errors.Is(err, context.Canceled) || report == nil || !report.Partial || report.Keys != 300*batch {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	r := report.Results[0]
+	// A fraction of more keys than were placed would be small: 1 of 8 nodes gains.
+	if *r.Moved < 0.1 || *r.Moved > 0.16 || *r.Restored != 1 || r.LookupNS != nil || *r.PeakToMean < 1 || *r.PeakToMean > 1.5 {
+		t.Errorf("%+v", r)
+	}
+	cancelled, stop := context.WithCancel(context.Background())
+	stop()
+	if report, err := Compare(cancelled, cfg); report != nil || !errors.Is(err, context.Canceled) {
+		t.Errorf("before the first key: %v, %v", report, err)
+	}
+}
+
+// Keys that are made as they are needed are those of UniformKeys.
+func TestCompareUniform(t *testing.T) {
+	const count = 2*batch + 77
+	cfg := CompareConfig{Nodes: mustNodes(t, "6"), Change: mustChange(t, "+2"), Options: Options{VirtualNodes: 3}, NoTiming: true, Keys: UniformKeys(count, 9)}
+	list, err := Compare(context.Background(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Keys, cfg.Uniform, cfg.Seed = nil, count, 9
+	made, err := Compare(context.Background(), cfg)
+	if err != nil || !reflect.DeepEqual(list, made) {
+		t.Errorf("%+v instead of %+v, %v", made, list, err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package simulations
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"time"
@@ -16,6 +17,8 @@ type trial struct {
 	notes  []string
 	result CompareResult
 	tally  tally
+	placed int  // keys
+	back   bool // the restored placement is exactly the first one
 }
 
 const (
@@ -49,10 +52,22 @@ func newTrial(name string, o Options, f *fleets) *trial {
 		t.phases[phase] = f.phase(next)
 		last = next
 	}
+	t.back = t.isBack()
 	if t.phases[phaseBefore].counting != nil {
 		t.notes = append(t.notes, "every key is held as one request, placed in the order given, anew for each fleet")
 	}
 	return t
+}
+
+// isBack reports whether the placement says, of the whole hash space, that the change
+// is undone without a trace. It may also be that it cannot tell.
+func (t *trial) isBack() bool {
+	hashed, ok := t.phases[phaseBefore].placement.(ring.HashPlacement)
+	if !ok {
+		return false
+	}
+	elsewhere, err := hashed.Moved(t.phases[phaseRestored].placement)
+	return err == nil && elsewhere == 0
 }
 
 // nextPlacement returns the placement that follows last, nil at the beginning. A
@@ -119,17 +134,19 @@ func timeBuild(name string, cfg *CompareConfig) float64 {
 	return float64(best.Nanoseconds()) / 1e6
 }
 
+const timedKeys = 1 << 16
+
 // timeLookup returns the time of a lookup in the fastest of several passes, in
 // nanoseconds: whatever else the machine does only adds to it. The first keys,
 // which also warm the tables, decide how many a pass takes, so that a slow
-// placement does not take seconds.
+// placement does not take seconds. More than timedKeys keys are not used.
 func timeLookup(p ring.Placement, keys []string) float64 {
-	const maxKeys, passes, perPass = 1 << 16, 7, 5 * time.Millisecond
+	const passes, perPass = 7, 5 * time.Millisecond
 	warm := keys[:min(len(keys), 2048)]
 	timePass(p, warm)
 	each := timePass(p, warm) / float64(len(warm))
 	enough := int(float64(perPass.Nanoseconds()) / max(each, 1))
-	keys = keys[:min(len(keys), maxKeys, max(enough, len(warm)))]
+	keys = keys[:min(len(keys), timedKeys, max(enough, len(warm)))]
 	// A list of few keys is walked more than once: a pass must be long against
 	// the clock.
 	repeat := max(1, 4096/len(keys))
@@ -152,10 +169,17 @@ func timePass(p ring.Placement, keys []string) float64 {
 	return float64(time.Since(start).Nanoseconds())
 }
 
-// finish turns the counts into figures.
-func (t *trial) finish(keys int) CompareResult {
-	r := &t.result
+// finish turns the counts into figures, if all of so many keys have been placed, or
+// as many as there are.
+func (t *trial) finish(all int) CompareResult {
+	r, keys := &t.result, t.placed
+	if t.has(phaseBefore) && keys < all {
+		t.notes = append(t.notes, fmt.Sprintf("interrupted after %d of %d keys", keys, all))
+	}
 	r.Note = strings.Join(t.notes, "; ")
+	if keys == 0 {
+		return *r
+	}
 	if t.has(phaseBefore) {
 		s := t.fleets.spread(t.tally.loads[phaseBefore], phaseBefore)
 		r.PeakToMean, r.CV = new(s.peak), new(s.cv)

@@ -27,6 +27,18 @@ func TestUniformKeys(t *testing.T) {
 	}
 }
 
+// Keys that are made as they are needed leave one piece of garbage a batch.
+func TestKeySetAllocates(t *testing.T) {
+	keys, buffer := keySet{count: 10 * batch, seed: 1}, keyBuffer{}
+	if allocs := testing.AllocsPerRun(5, func() { keys.slice(batch, 2*batch, &buffer) }); allocs > 1 {
+		t.Errorf("%v allocations for a batch", allocs)
+	}
+	all := UniformKeys(2*batch, 1)
+	if part := keys.slice(batch+5, batch+8, &buffer); len(part) != 3 || part[0] != all[batch+5] || part[2] != all[batch+7] {
+		t.Errorf("%q", part)
+	}
+}
+
 // contextAfter is cancelled once its error has been asked for so many times.
 type contextAfter struct {
 	context.Context

@@ -83,25 +83,27 @@ func (f *compareFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if cfg.Keys, err = readKeys(cmd, f.keys, f.seed); err != nil {
+	if err := f.readKeys(cmd, &cfg); err != nil {
 		return err
 	}
 	progress := cli.NewProgress(cmd.ErrOrStderr(), "placing keys")
 	defer progress.Close()
-	cfg.Progress = progress.Set
+	cfg.Progress = func(done, total int64) { finishing(cmd.Context()); progress.Set(done, total) }
 	report, err := simulations.Compare(cmd.Context(), cfg)
-	if err != nil {
+	progress.Close()
+	if err != nil && report == nil {
 		return usage(err, "")
 	}
-	progress.Close()
 	var records []cli.Record
 	rows := make(map[string]cli.Record)
 	for _, r := range report.Results {
 		records = append(records, f.record(r))
 		rows[r.Algorithm] = f.record(r)
 	}
-	failed, err := f.check(rows, "")
-	if err != nil {
+	var failed []string
+	if report.Partial {
+		failed = []string{"interrupted: the report is partial"}
+	} else if failed, err = f.check(rows, ""); err != nil {
 		return err
 	}
 	return finish(cmd, cli.Report{
@@ -110,6 +112,7 @@ func (f *compareFlags) run(cmd *cobra.Command) error {
 				{Name: "schema", Value: "ringsim.compare/1"},
 				{Name: "seed", Value: f.seed},
 				{Name: "version", Value: cmd.Root().Version},
+				{Name: "partial", Value: report.Partial},
 				{Name: "keys", Value: cli.Record{{Name: "source", Value: f.keys}, {Name: "count", Value: report.Keys}}},
 				{Name: "nodes_before", Value: report.NodesBefore},
 				{Name: "nodes_after", Value: report.NodesAfter},
@@ -124,6 +127,9 @@ func (f *compareFlags) run(cmd *cobra.Command) error {
 func (f *compareFlags) table(b *bytes.Buffer, s cli.Style, report *simulations.CompareReport) {
 	cli.WriteText(b, fmt.Sprintf("%d → %s (%s), %s from %s%s", report.NodesBefore, counted(report.NodesAfter, "node"),
 		cli.Name(f.change), counted(report.Keys, "key"), cli.Name(f.keys), f.fair(report)), "")
+	if report.Partial {
+		cli.WriteText(b, s.Bold("PARTIAL: interrupted; figures are those of the keys placed until then."), "")
+	}
 	b.WriteByte('\n')
 	columns := []cli.Column{
 		{Title: "placement", Left: true}, {Title: "moved"}, {Title: "needless"}, {Title: "receivers"}, {Title: "restored"},

@@ -7,15 +7,22 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"github.com/ringway/ringway/internal/proctest"
+	"github.com/ringway/ringway/ring"
 )
 
 // Every example of every --help does what it says, assertions included. Files that
 // only a user has are replaced by small ones, with the changes put where those
 // have requests, and large numbers of nodes, keys and runs by smaller ones.
 func TestHelpExamplesRun(t *testing.T) {
+	proctest.Computes(t)
 	svg := filepath.Join(t.TempDir(), "hits.svg")
 	series := filepath.Join(t.TempDir(), "hot-key.csv")
+	page := filepath.Join(t.TempDir(), "report.html")
+	agent := serve(t, agentOf(t, ring.Config{}, redisNodes("cache-a", "cache-b", "cache-c", "cache-e", "cache-f", "cache-g", "cache-h")...))
 	small := strings.NewReplacer(
+		"-o report.html", "-o "+page, "report.json", page+".json", "http://10.0.0.1:8946", agent,
 		"orm-busy.keys.gz", "testdata/keys.txt.gz", "@1000000", "@50",
 		"access.csv", "testdata/trace.csv", "key=url", "key=url,size=length", "@5000", "@50", "@9000", "@90",
 		"access.keys.gz", "testdata/keys.txt.gz", "--capacity 1000", "--capacity 5", "hot-key.csv", series,
@@ -35,8 +42,16 @@ func TestHelpExamplesRun(t *testing.T) {
 			if cmd.Name() == "balance" && !strings.Contains(rest, "--assert") {
 				rest += " --nodes 10,20 --keys 2000 --runs 1"
 			}
+			if cmd.Name() == "whatif" && !strings.Contains(rest, "--agent") {
+				rest += " --agent " + agent
+			}
 			examples++
 			t.Run(line, func(t *testing.T) {
+				run, rest := run, rest
+				if cmd.Name() == "gossip" { // which takes a minute of real time
+					rest = strings.ReplaceAll(rest+" --nodes 10", "--nodes 100", "")
+					run = func(args ...string) (int, string, string) { return virtually(t, args...) }
+				}
 				if code, stdout, stderr := run(words(t, rest)...); code != 0 || stdout == "" || stderr != "" {
 					t.Errorf("ringsim %s: exit %d, stderr %s", rest, code, stderr)
 				}
@@ -50,8 +65,10 @@ func TestHelpExamplesRun(t *testing.T) {
 	if examples < 10 {
 		t.Errorf("only %d examples were found", examples)
 	}
-	if _, err := os.Stat(svg); err != nil {
-		t.Error(err)
+	for _, file := range []string{svg, page, page + ".json"} {
+		if _, err := os.Stat(file); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

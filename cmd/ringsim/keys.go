@@ -14,17 +14,23 @@ import (
 	"github.com/ringway/ringway/simulations/trace"
 )
 
-// readKeys returns the distinct keys that --keys stands for, in the order of
-// their first appearance.
-func readKeys(cmd *cobra.Command, source string, seed uint64) ([]string, error) {
-	count, generated, err := simulations.ParseUniform(source)
+// keys puts in the keys that --keys stands for: a list, distinct and in the order of
+// their first appearance, or how many are to be made.
+func (f *compareFlags) readKeys(cmd *cobra.Command, cfg *simulations.CompareConfig) error {
+	count, generated, err := simulations.ParseUniform(f.keys)
 	if err != nil {
-		return nil, usage(err, "")
+		return usage(err, "")
 	}
-	ctx := cmd.Context()
 	if generated {
-		return simulations.UniformKeysContext(ctx, count, seed)
+		cfg.Uniform, cfg.Seed = count, f.seed
+		return nil
 	}
+	cfg.Keys, err = readKeys(cmd, f.keys)
+	return err
+}
+
+func readKeys(cmd *cobra.Command, source string) ([]string, error) {
+	ctx := cmd.Context()
 	if source == "" {
 		return nil, &cli.UsageError{Where: "--keys", Found: cli.Quote(source), Want: "a file, uniform:M or " + trace.BundledName}
 	}

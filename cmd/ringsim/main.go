@@ -12,7 +12,7 @@ import (
 	"github.com/ringway/ringway/simulations/trace"
 )
 
-func main() { os.Exit(cli.Main(newRoot(cli.Version()))) }
+func main() { os.Exit(runMain(newRoot(cli.Version()))) }
 
 // newRoot returns the whole command. The version is what reports name.
 func newRoot(version string) *cobra.Command {
@@ -22,7 +22,7 @@ func newRoot(version string) *cobra.Command {
 		Args:    cli.Subcommand,
 	}
 	newHeadline(root)
-	root.AddCommand(newCompare(), newReplay(), newRun(), newLRU(), newBalance())
+	root.AddCommand(newCompare(), newReplay(), newRun(), newReport(), newWhatif(), newGossip(), newLRU(), newBalance())
 	return root
 }
 

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -54,8 +52,16 @@ not checked then; --capacity should fit it.`,
 		},
 		ValidArgsFunction: cobra.FixedCompletions(scenarios.Names(), cobra.ShellCompDirectiveDefault),
 	}
+	cmd.Flags().BoolVar(&f.list, "list", false, "list the scenarios that ship with ringsim")
+	f.addWorkload(cmd)
+	f.asserts.add(cmd, "ring.extra_loads < 1000")
+	f.format = cli.FormatFlag(cmd)
+	return cmd
+}
+
+// addWorkload adds the flags that say what is served, and what is written beside.
+func (f *runFlags) addWorkload(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.BoolVar(&f.list, "list", false, "list the scenarios that ship with ringsim")
 	flags.StringVar(&f.trace, "trace", "", "serve the requests of this trace, a `FILE` (.gz accepted), instead of the scenario's")
 	flags.StringVar(&f.traceFormat, "trace-format", "auto", "`FORMAT` of --trace: keys (a key a line), csv, twitter, metakv; auto guesses by content")
 	flags.StringVar(&f.columns, "columns", "", "`COLUMNS` of a csv --trace by name: key=…,op=…,ttl=…,size=…,time=…")
@@ -67,9 +73,6 @@ not checked then; --capacity should fit it.`,
 		complete(cmd, name, cobra.NoFileCompletions)
 	}
 	complete(cmd, "trace-format", cobra.FixedCompletions([]cobra.Completion{"auto", "keys", "csv", "twitter", "metakv"}, cobra.ShellCompDirectiveNoFileComp))
-	f.asserts.add(cmd, "ring.extra_loads < 1000")
-	f.format = cli.FormatFlag(cmd)
-	return cmd
 }
 
 const wantScenario = "a file, or a name that \"ringsim run --list\" shows"
@@ -124,19 +127,26 @@ func (f *runFlags) load(cmd *cobra.Command, name string) (s *scenario.Scenario, 
 	if err != nil {
 		return nil, runUsage(err)
 	}
+	return s, f.apply(cmd, s)
+}
+
+// apply puts in what flags say instead, and checks them.
+func (f *runFlags) apply(cmd *cobra.Command, s *scenario.Scenario) error {
 	if cmd.Flags().Changed("seed") {
 		s.Seed = f.seed
 	}
 	if err := f.override(cmd, s); err != nil {
-		return nil, err
+		return err
 	}
 	for _, file := range []struct{ flag, name string }{{"json", f.json}, {"series", f.series}} {
-		folder, err := os.Stat(filepath.Dir(file.name))
-		if cmd.Flags().Changed(file.flag) && (file.name == "" || err != nil || !folder.IsDir()) {
-			return nil, &cli.UsageError{Where: "--" + file.flag, Found: cli.Quote(file.name), Want: "a file in a folder that exists"}
+		if !cmd.Flags().Changed(file.flag) {
+			continue
+		}
+		if err := checkOutput(file.flag, file.name, "a file in a folder that exists"); err != nil {
+			return err
 		}
 	}
-	return s, f.parseAsserts(s)
+	return f.parseAsserts(s)
 }
 
 func (f *runFlags) override(cmd *cobra.Command, s *scenario.Scenario) (err error) {
@@ -180,7 +190,8 @@ func (f *runFlags) simulate(cmd *cobra.Command, s *scenario.Scenario) (report *s
 	}
 	progress := cli.NewProgress(cmd.ErrOrStderr(), "running")
 	defer progress.Close()
-	cfg.Source, cfg.Progress = source, showRead(progress)
+	show := showRead(progress)
+	cfg.Source, cfg.Progress = source, func(p simulations.Progress) { finishing(ctx); show(p) }
 	report, err = simulations.Run(ctx, cfg)
 	progress.Close()
 	if err != nil && ctx.Err() != nil && report != nil && report.Workload.Requests > 0 {
@@ -236,49 +247,4 @@ func (f *runFlags) checkRun(s *scenario.Scenario, report *simulations.RunReport)
 		rows[r.Name] = cli.RecordOf(r)
 	}
 	return f.check(rows, "")
-}
-
-// writeFiles writes what flags ask for beside the report, complete or not at all.
-func (f *runFlags) writeFiles(out *runReport) error {
-	if f.json != "" {
-		var b bytes.Buffer
-		if err := cli.WriteJSON(&b, out.json()); err != nil {
-			return err
-		}
-		if err := cli.WriteFile(f.json, b.Bytes()); err != nil {
-			return err
-		}
-	}
-	if f.series == "" {
-		return nil
-	}
-	var b bytes.Buffer
-	if err := cli.WriteCSV(&b, out.series()); err != nil {
-		return err
-	}
-	return cli.WriteFile(f.series, b.Bytes())
-}
-
-// printList shows the scenarios that ship with ringsim.
-func (f *runFlags) printList(cmd *cobra.Command) error {
-	var records []cli.Record
-	var rows [][]string
-	for _, name := range scenarios.Names() {
-		content, _ := scenarios.Read(name)
-		s, err := scenario.Parse(name+".yaml", content)
-		if err != nil {
-			return runUsage(err)
-		}
-		records = append(records, cli.Record{{Name: "name", Value: name}, {Name: "question", Value: s.Question}})
-		rows = append(rows, []string{name, s.Question})
-	}
-	return finish(cmd, cli.Report{
-		JSON: func() cli.Record {
-			return cli.Record{{Name: "schema", Value: "ringsim.scenarios/1"}, {Name: "scenarios", Value: records}}
-		},
-		CSV: func() []cli.Record { return records },
-		Table: func(b *bytes.Buffer, s cli.Style) {
-			cli.WriteTable(b, s, []cli.Column{{Title: "scenario", Left: true}, {Title: "question", Left: true}}, rows)
-		},
-	}, *f.format, nil)
 }

@@ -82,7 +82,9 @@ func (o *runReport) table(b *bytes.Buffer, s cli.Style) {
 	if o.report.Partial {
 		cli.WriteText(b, s.Bold("PARTIAL: interrupted; figures are those of the requests above."), "")
 	}
-	o.timeline(b)
+	for _, line := range o.timelines() {
+		cli.WriteText(b, line, "  ")
+	}
 	b.WriteByte('\n')
 	if o.changed() {
 		o.changedTable(b, s)
@@ -117,8 +119,8 @@ func (o *runReport) changed() bool {
 	return false
 }
 
-// timeline tells what happened, once where it was the same with every row.
-func (o *runReport) timeline(b *bytes.Buffer) {
+// timelines tell what happened, once where it was the same with every row.
+func (o *runReport) timelines() (lines []string) {
 	var last string
 	for _, r := range o.report.Results {
 		var text strings.Builder
@@ -129,15 +131,17 @@ func (o *runReport) timeline(b *bytes.Buffer) {
 			}
 			fmt.Fprintf(&text, " (%d → %d nodes); ", c.NodesBefore, c.NodesAfter)
 		}
-		if line := strings.TrimSuffix(text.String(), "; "); line != "" && line != last {
+		line := strings.TrimSuffix(text.String(), "; ")
+		switch {
+		case line == "" || line == last:
+		case o.sameTimeline():
+			return []string{line}
+		default:
 			last = line
-			if o.sameTimeline() {
-				cli.WriteText(b, line, "  ")
-				return
-			}
-			cli.WriteText(b, r.Name+": "+line, "  ")
+			lines = append(lines, r.Name+": "+line)
 		}
 	}
+	return lines
 }
 
 func (o *runReport) sameTimeline() bool {

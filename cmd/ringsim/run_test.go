@@ -10,6 +10,7 @@ import (
 
 	"github.com/ringway/ringway/internal/cli"
 	"github.com/ringway/ringway/internal/cli/printable"
+	"github.com/ringway/ringway/internal/proctest"
 	"github.com/ringway/ringway/simulations"
 	"github.com/ringway/ringway/simulations/scenario"
 	"github.com/ringway/ringway/simulations/scenarios"
@@ -56,6 +57,7 @@ func init() {
 // the character; its assertions hold. To accept a change: go test ./cmd/ringsim
 // -run TestScenarios -update
 func TestScenarios(t *testing.T) {
+	proctest.Computes(t)
 	const guide = "../../docs/guide/scenarios.md"
 	text, err := os.ReadFile(guide)
 	if err != nil {

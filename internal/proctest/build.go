@@ -55,6 +55,16 @@ func (b *Build) build() {
 	}
 }
 
+// Computes is for tests that compute much, and in which nothing is concurrent that
+// other tests do not run too. With the race detector they take ten times as long and
+// find nothing: they are skipped there, and `make test` runs them without it.
+func Computes(t testing.TB) {
+	t.Helper()
+	if withRace() {
+		t.Skip("skipped with -race: nothing but computation; make test runs it without")
+	}
+}
+
 // withRace reports whether the tests were built with the race detector.
 func withRace() bool {
 	info, _ := debug.ReadBuildInfo()

@@ -20,7 +20,9 @@ var (
 	healths = []membership.Health{membership.Unhealthy, membership.Dead}
 )
 
-const maxEpoch = 1 << 62 // what gossip counts to
+// maxEpoch leaves room for the changes of a file that names no more epochs, each of
+// which counts on by one. (Gossip counts to 2^52 - 1.)
+const maxEpoch = 1 << 62
 
 // document is what a file says.
 type document struct {

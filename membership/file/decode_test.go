@@ -233,17 +233,6 @@ func TestPanicOfTheParser(t *testing.T) {
 	}
 }
 
-func TestDistance(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"address", "adress", 1}, {"id", "di", 2}, {"kitten", "sitting", 3}} {
-		if got := distance(c.a, c.b); got != c.want {
-			t.Errorf("%q, %q: got %d, want %d", c.a, c.b, got, c.want)
-		}
-	}
-}
-
 // FuzzParse: nothing panics, and what is taken is a view's members.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(wholeYAML))

@@ -188,6 +188,7 @@ func TestHalfWrittenFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := watch(t, listing("a", "b", "c"))
 		w.next(1, "a b c")
+		time.Sleep(500 * time.Millisecond) // never at the moment of a look: either could come first
 		for i, ids := range []string{"d", "d e", "d e f", "d e f g"} {
 			w.write(listing(strings.Fields(ids)...)) // once an interval
 			if i < 3 {

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"github.com/ringway/ringway/internal/nearest"
 )
 
 const shownBytes = 64 // of a text of the file, in an error
@@ -49,39 +51,9 @@ func describeNode(node ast.Node) string {
 
 // meant suggests the word that was probably meant, if there is one.
 func meant[T ~string](got string, known []T) string {
-	if len(got) > shownBytes {
+	word := nearest.Word(got, known)
+	if word == "" {
 		return ""
 	}
-	best, nearest := 3, "" // letters to change, of which more than two are another word
-	for _, word := range known {
-		if d := distance(strings.ToLower(got), strings.ToLower(string(word))); d < best && d < len(word) {
-			best, nearest = d, string(word)
-		}
-	}
-	if nearest == "" {
-		return ""
-	}
-	return fmt.Sprintf(", did you mean %q?", nearest)
-}
-
-// distance is the Levenshtein distance: how many letters have to be put in,
-// taken out or replaced.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return fmt.Sprintf(", did you mean %q?", string(word))
 }

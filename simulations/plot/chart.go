@@ -2,6 +2,7 @@ package plot
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"image/color"
@@ -11,7 +12,6 @@ import (
 	gonum "gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgsvg"
@@ -24,6 +24,7 @@ type Chart struct {
 	Title          string
 	XLabel, YLabel string
 	YUnit          string // after the numbers of the Y axis, such as "%"
+	FromZero       bool   // the Y axis begins at 0; charts of Inline only
 	Lines          []Line
 	Marks          []Mark
 }
@@ -35,12 +36,16 @@ type Line struct {
 	Color  color.Color
 	Dashed bool // thin and dashed, for what others are compared with
 	Steps  bool // a point's Y holds up to the next point
+
+	pattern []vg.Length // of dashes, by its style
 }
 
-// A Mark is a vertical line with a word beside it.
+// A Mark is a vertical line with a word beside it, to the right.
 type Mark struct {
 	X    float64
 	Text string
+
+	left float64 // pixels to the left instead
 }
 
 // Size of a chart: that of half a page.
@@ -57,20 +62,11 @@ func (c Chart) WriteSVG(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	p := gonum.New()
+	p := newPlot(printable.Text(c.XLabel), printable.Text(c.YLabel), 10, true)
 	p.Title.Text = printable.Text(c.Title)
-	p.X.Label.Text, p.Y.Label.Text = printable.Text(c.XLabel), printable.Text(c.YLabel)
-	for _, style := range []*text.Style{&p.Title.TextStyle, &p.X.Label.TextStyle, &p.Y.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label, &p.Legend.TextStyle} {
-		style.Font.Variant = "Sans"
-		style.Font.Size = font.Points(10)
-	}
 	p.Title.TextStyle.Font.Size = font.Points(13)
 	p.Title.Padding = vg.Points(8)
-	p.X.Tick.Marker, p.Y.Tick.Marker = ticks{}, ticks{printable.Text(c.YUnit)}
-	p.X.Padding, p.Y.Padding = 0, 0
-	grid := plotter.NewGrid()
-	grid.Vertical.Color, grid.Horizontal.Color = color.Gray{0xe4}, color.Gray{0xe4}
-	p.Add(grid)
+	p.X.Tick.Marker, p.Y.Tick.Marker = ticks{}, ticks{unit: printable.Text(c.YUnit)}
 	if err := c.addMarks(p, low, high); err != nil {
 		return err
 	}
@@ -144,6 +140,9 @@ func (c Chart) addLines(p *gonum.Plot) error {
 			line.Width = vg.Points(1)
 			line.Dashes = []vg.Length{vg.Points(4), vg.Points(2.5)}
 		}
+		if l.pattern != nil {
+			line.Dashes = l.pattern
+		}
 		p.Add(line)
 		if l.Name != "" {
 			p.Legend.Add(printable.Text(l.Name), line)
@@ -158,25 +157,40 @@ func (c Chart) addMarks(p *gonum.Plot, low, high float64) error {
 		if err != nil {
 			return fmt.Errorf("plot: mark %q: %w", m.Text, err)
 		}
-		line.Color, line.Width = color.Gray{0x70}, vg.Points(0.8)
+		line.Color, line.Width = markGrey, vg.Points(0.8)
 		label, err := plotter.NewLabels(plotter.XYLabels{XYs: plotter.XYs{{X: m.X, Y: high}}, Labels: []string{printable.Text(m.Text)}})
 		if err != nil {
 			return fmt.Errorf("plot: mark %q: %w", m.Text, err)
 		}
 		label.TextStyle[0].Font.Variant = "Sans"
 		label.TextStyle[0].Font.Size = font.Points(10)
-		label.TextStyle[0].Color = color.Gray{0x50}
-		label.Offset = vg.Point{X: vg.Points(3), Y: -vg.Points(11)}
+		label.TextStyle[0].Color = wordGrey
+		label.Offset = vg.Point{X: vg.Points(3 - m.left), Y: -vg.Points(11)}
 		p.Add(line, label)
 	}
 	return nil
 }
 
-// ticks are at 1, 2 or 5 times a power of ten, about six of them.
-type ticks struct{ unit string }
+// The greys of what is not the subject.
+var gridGrey, markGrey, wordGrey = color.Gray{0xe4}, color.Gray{0x70}, color.Gray{0x50}
+
+func grid(rows bool) *plotter.Grid {
+	g := plotter.NewGrid()
+	g.Vertical.Color, g.Horizontal.Color = gridGrey, gridGrey
+	if !rows {
+		g.Horizontal.Color = nil
+	}
+	return g
+}
+
+// ticks are at 1, 2 or 5 times a power of ten, about so many of them; 0 means six.
+type ticks struct {
+	unit  string
+	about int
+}
 
 func (u ticks) Ticks(low, high float64) []gonum.Tick {
-	const about = 6
+	about := float64(cmp.Or(u.about, 6))
 	if !(high > low) {
 		return []gonum.Tick{{Value: low, Label: number(low) + u.unit}}
 	}

@@ -105,7 +105,7 @@ func (s *Scenario) parseGenerated(o object) {
 		kinds = append(kinds, p.Name)
 	}
 	kind := ""
-	if got, _ := scalar(o.fields["generate"]); nearest(got, kinds) == "" && o.d.err == nil {
+	if got, _ := scalar(o.fields["generate"]); nearestWord(got, kinds) == "" && o.d.err == nil {
 		o.fail("generate", describe(o.fields["generate"]), "zipf, uniform, hot, or cluster1 to cluster54")
 	} else {
 		kind = o.word("generate", "", kinds...)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringway/ringway/internal/proctest"
 	"github.com/ringway/ringway/internal/splitmix"
 	"github.com/ringway/ringway/simulations/trace"
 )
@@ -45,6 +46,7 @@ func keyOf(seed uint64, rank int) string {
 
 // The most popular keys come as often as the law says, below 1, at 1 and above.
 func TestZipf(t *testing.T) {
+	proctest.Computes(t)
 	const n, requests = 1000, 400_000
 	for _, alpha := range []float64{0, 0.3048, 0.5, 0.99, 1, 1.2, 2.6774} {
 		_, keys := all(t, Config{Keys: n, Requests: requests, Alpha: alpha, Seed: 3})

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ringway/ringway/internal/cli"
+	"github.com/ringway/ringway/simulations/scenario"
+	"github.com/ringway/ringway/simulations/scenarios"
+)
+
+// checkOutput refuses a file that could not be written, before anything is run.
+func checkOutput(flag, name, want string) error {
+	folder, err := os.Stat(filepath.Dir(name))
+	if info, there := os.Stat(name); there == nil && info.IsDir() || name == "" || err != nil || !folder.IsDir() {
+		return &cli.UsageError{Where: "--" + flag, Found: cli.Quote(name), Want: want}
+	}
+	return nil
+}
+
+// writeFiles writes what flags ask for beside the report, complete or not at all.
+func (f *runFlags) writeFiles(out *runReport) error {
+	if f.json != "" {
+		var b bytes.Buffer
+		if err := cli.WriteJSON(&b, out.json()); err != nil {
+			return err
+		}
+		if err := cli.WriteFile(f.json, b.Bytes()); err != nil {
+			return err
+		}
+	}
+	if f.series == "" {
+		return nil
+	}
+	var b bytes.Buffer
+	if err := cli.WriteCSV(&b, out.series()); err != nil {
+		return err
+	}
+	return cli.WriteFile(f.series, b.Bytes())
+}
+
+// printList shows the scenarios that ship with ringsim.
+func (f *runFlags) printList(cmd *cobra.Command) error {
+	var records []cli.Record
+	var rows [][]string
+	for _, name := range scenarios.Names() {
+		content, _ := scenarios.Read(name)
+		s, err := scenario.Parse(name+".yaml", content)
+		if err != nil {
+			return runUsage(err)
+		}
+		records = append(records, cli.Record{{Name: "name", Value: name}, {Name: "question", Value: s.Question}})
+		rows = append(rows, []string{name, s.Question})
+	}
+	return finish(cmd, cli.Report{
+		JSON: func() cli.Record {
+			return cli.Record{{Name: "schema", Value: "ringsim.scenarios/1"}, {Name: "scenarios", Value: records}}
+		},
+		CSV: func() []cli.Record { return records },
+		Table: func(b *bytes.Buffer, s cli.Style) {
+			cli.WriteTable(b, s, []cli.Column{{Title: "scenario", Left: true}, {Title: "question", Left: true}}, rows)
+		},
+	}, *f.format, nil)
+}
