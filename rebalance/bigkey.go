@@ -59,6 +59,10 @@ func (b *bigKey) move(ctx context.Context, mine *redis.Tx) (fate, error) {
 	defer func() { b.sent(-1) }()
 
 	copied := false
+	before, err := witnesses(ctx, b.p)
+	if err != nil {
+		return again, err
+	}
 	for _, r := range b.p.to {
 		outcome, err := b.to(ctx, r)
 		switch {
@@ -77,7 +81,10 @@ func (b *bigKey) move(ctx context.Context, mine *redis.Tx) (fate, error) {
 		}
 		return settled, nil
 	}
-	_, err := mine.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
+	if err := stillThere(ctx, b.p, before); err != nil {
+		return again, err
+	}
+	_, err = mine.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
 		pipe.Unlink(ctx, b.key)
 		return nil
 	})
@@ -182,8 +189,9 @@ func (b *bigKey) whole(ctx context.Context, r *receiver, look transit.RedisLook)
 	}
 	n := int64(len(values[0].Payload))
 	b.bytes += n
-	b.c.h.m.pacer.spend(0, n, b.c.h.pace())
-	results, err := b.c.targets[r].StoreFenced(ctx, b.c.fence, []transit.RedisLook{look}, values)
+	b.c.h.m.pacer.spend(0, n, b.c.h.paceTo(b.p.to))
+	target := transit.Redis{Client: b.c.targets[r].Client} // lines are for many keys
+	results, err := target.StoreFenced(ctx, b.c.fence, []transit.RedisLook{look}, values)
 	if err != nil {
 		return transit.Result{}, &holdup{to: r, err: err}
 	}

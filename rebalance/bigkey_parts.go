@@ -41,9 +41,11 @@ func (b *bigKey) per() int64 {
 	return min(max(partBytes/average, 1), partElements)
 }
 
-// put has a receiver take one part, in the time that the limits give it.
+// put has a receiver take one part, in the time that the limits give it. Part and
+// time to live come in one transaction: if the mover is killed while it sends them,
+// nothing is left that lives for ever.
 func (b *bigKey) put(ctx context.Context, r *receiver, name string, n int64, bytes int, add func(redis.Pipeliner)) error {
-	pipe := b.c.targets[r].Client.Pipeline()
+	pipe := b.c.targets[r].Client.TxPipeline()
 	add(pipe)
 	pipe.PExpire(ctx, name, partLife)
 	if _, err := pipe.Exec(ctx); err != nil {
@@ -55,7 +57,7 @@ func (b *bigKey) put(ctx context.Context, r *receiver, name string, n int64, byt
 	if err := b.c.h.m.gate.pass(ctx); err != nil {
 		return err
 	}
-	b.c.h.m.pacer.spend(0, int64(bytes), b.c.h.pace())
+	b.c.h.m.pacer.spend(0, int64(bytes), b.c.h.paceTo(b.p.to))
 	return b.c.h.m.pacer.wait(ctx)
 }
 

@@ -14,7 +14,8 @@
 //     keys that turn out to have a tombstone there, which one that is;
 //  2. takes value, type and expiry from its own server;
 //  3. stores them at the new owner, if nothing has come there meanwhile;
-//  4. removes the key from its own server, if it is unchanged since step 2.
+//  4. asks the new owner for a sign of life, and removes the key from its own server
+//     if it is unchanged since step 2.
 //
 // Every step is conditional, in the server itself. So nothing that the new owner
 // has is overwritten, what was deleted does not come back, what was changed at the
@@ -37,6 +38,14 @@
 // for two seconds at most, then reads the fence, and the copy can only take the
 // place of that very tombstone.
 //
+// # Servers that are restarted
+//
+// A server that is restarted without its data has forgotten what came to it. So a
+// batch is removed at the source only if the receiver is, after the copy, the process
+// that it was before the batch began; otherwise the keys stay, and the next pass
+// copies them again. What had been removed before the receiver died is lost with it.
+// A source that is restarted is walked over anew.
+//
 // # Several copies of each key
 //
 // With Config.Copies above 1 a key goes to each node that is to hold it and does
@@ -50,7 +59,9 @@
 // # Load
 //
 // [Limits] bound keys and bytes a second. Beyond that the mover measures how long
-// the servers take to answer a PING, and halves its pace when that is too long.
+// the servers take to answer a PING, and halves its pace when that is too long: for
+// all keys if it is the source, and otherwise for those that go to that receiver. A
+// slow receiver is given one batch at a time, beside the others, which go on.
 //
 // A big key is announced and moves by itself. Redis keys go in parts, so that no
 // server is busy with one for long: strings, lists, hashes, sets and sorted sets.

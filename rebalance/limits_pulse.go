@@ -15,7 +15,7 @@ const (
 
 // A pulse watches how long a server takes to answer, and says at which pace it can
 // be asked for more: half of what it was each time that an answer takes too long,
-// and a little more whenever none has for a while. It is safe for concurrent use.
+// and more again whenever none has for a while. It is safe for concurrent use.
 type pulse struct {
 	mu       sync.Mutex
 	usual    time.Duration // what an answer takes as long as nothing is wrong
@@ -60,8 +60,18 @@ func (p *pulse) beat(at time.Time, took, limit time.Duration) {
 	// mover itself keeps busy must not get used to that.
 	p.usual += (took - p.usual) / 64
 	if p.pace < 1 && at.Sub(p.lastStep) >= paceInterval && at.Sub(p.lastSlow) >= paceInterval {
-		p.pace, p.lastStep = min(p.pace*1.2, 1), at
+		p.pace, p.lastStep = min(p.pace*growth(p.pace), 1), at
 	}
+}
+
+// growth is by how much the pace grows at a time. A server that was cut off for a
+// while, and is back, has brought it down to the slowest: from there it is at its
+// full pace again after six seconds. By a fifth at a time it took twice as long.
+func growth(pace float64) float64 {
+	if pace < 0.25 {
+		return 2
+	}
+	return 1.2
 }
 
 // watch asks the server again and again, until the context ends.

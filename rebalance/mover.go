@@ -182,13 +182,20 @@ func (m *Mover) Close() error {
 
 // A receiver is a node that keys go to.
 type receiver struct {
-	id    string
-	pulse *pulse
+	id      string
+	pulse   *pulse
+	witness *witness
+	aside   chan struct{} // has one for each parcel that waits or moves beside the lanes
+	turn    chan struct{} // holds one while such a parcel moves
 
 	mu       sync.Mutex
 	failures int       // in a row
 	retryAt  time.Time // nothing goes to it before
 	why      string
+}
+
+func newReceiver(id string) *receiver {
+	return &receiver{id: id, pulse: newPulse(), aside: make(chan struct{}, asideParcels), turn: make(chan struct{}, 1)}
 }
 
 const (

@@ -7,7 +7,13 @@ import (
 	"time"
 
 	"github.com/ringway/ringway/internal/dataserver"
+	"github.com/ringway/ringway/internal/transit"
 )
+
+// carryLimit is how long a batch may take. What is not over by then is of no use to
+// the receiver, which throws away what is older than CopyLimit; and where the network
+// is cut, what has been sent into it is not waited for any longer.
+const carryLimit = 2 * transit.CopyLimit
 
 // deliver moves a batch, in as many steps as it takes.
 func (p *pass) deliver(ctx context.Context, batch *parcel) {
@@ -25,10 +31,13 @@ func (p *pass) deliver(ctx context.Context, batch *parcel) {
 	}
 	for len(batch.keys) > 0 && ctx.Err() == nil {
 		began := time.Now()
-		fates, bytes, err := p.h.carrier.carry(ctx, batch)
+		carried, cancel := context.WithTimeout(ctx, carryLimit)
+		fates, bytes, err := p.h.carrier.carry(carried, batch)
+		cancel()
 		p.note(ctx, batch, fates, bytes, err)
-		p.h.m.pacer.spend(0, bytes, p.h.pace())
+		p.h.m.pacer.spend(0, bytes, p.h.pulse.now())
 		var unseen []dataserver.Found
+		var t tally
 		for i, f := range batch.keys {
 			switch fates[i] {
 			case unread:
@@ -36,11 +45,15 @@ func (p *pass) deliver(ctx context.Context, batch *parcel) {
 			case large:
 				alone(f)
 			default:
-				p.finish(f.Key, fates[i], batch.leave)
+				t.add(fates[i], batch.leave)
+				p.stays(f.Key, fates[i], batch.leave)
 			}
 		}
-		batch = &parcel{keys: unseen, to: batch.to, leave: batch.leave, again: true}
-		p.rest(ctx, time.Since(began))
+		p.finish(t)
+		p.rest(ctx, time.Since(began), batch.to)
+		next := &parcel{keys: unseen, to: slices.Clone(batch.to), leave: batch.leave, again: true}
+		p.h.reuse(batch)
+		batch = next
 		if len(unseen) > 0 && p.h.m.pacer.wait(ctx) != nil {
 			return
 		}
@@ -48,8 +61,8 @@ func (p *pass) deliver(ctx context.Context, batch *parcel) {
 }
 
 // rest gives slow servers time, in proportion to what the batch took.
-func (p *pass) rest(ctx context.Context, took time.Duration) {
-	if pace := p.h.pace(); pace < 1 {
+func (p *pass) rest(ctx context.Context, took time.Duration, to []*receiver) {
+	if pace := p.h.paceTo(to); pace < 1 {
 		_ = rest(ctx, min(time.Duration(float64(took)*(1/pace-1)), longestRest))
 	}
 }
@@ -70,7 +83,10 @@ func (p *pass) deliverBig(ctx context.Context, single *parcel) {
 		p.h.m.rec.do(func() { p.h.m.rec.p.BigKeysMoved++ })
 	}
 	p.note(ctx, single, []fate{f}, bytes, err)
-	p.finish(single.keys[0].Key, f, single.leave)
+	var t tally
+	t.add(f, single.leave)
+	p.stays(single.keys[0].Key, f, single.leave)
+	p.finish(t)
 }
 
 // note says what went where, and what held it up.
@@ -102,28 +118,41 @@ func (p *pass) note(ctx context.Context, batch *parcel, fates []fate, bytes int6
 	}
 }
 
-// finish takes the fate of a key that was tried.
-func (p *pass) finish(key string, f fate, leave bool) {
-	if f == moved {
-		p.moved.Add(1)
-		if !leave {
-			p.copied.Add(1)
-		}
+// A tally counts the fates of keys that were tried.
+type tally struct{ keys, moved, copied, again int64 }
+
+func (t *tally) add(f fate, leave bool) {
+	t.keys++
+	switch {
+	case f == moved && leave:
+		t.moved++
+	case f == moved:
+		t.moved, t.copied = t.moved+1, t.copied+1
+	case f == again:
+		t.again++
 	}
-	p.done(key, f, leave)
 }
 
-func (p *pass) done(key string, f fate, leave bool) {
-	waiting := int64(0)
-	if f == again {
-		waiting = 1
-		p.left.Add(1)
+func (p *pass) finish(t tally) {
+	p.moved.Add(t.moved)
+	p.copied.Add(t.copied)
+	p.left.Add(t.again)
+	p.h.m.rec.settle(t.keys, t.again)
+}
+
+// skip leaves a key to the next pass.
+func (p *pass) skip(key string) {
+	p.finish(tally{keys: 1, again: 1})
+	p.stays(key, again, false)
+}
+
+// stays remembers a key that this pass is done with and that is still there.
+func (p *pass) stays(key string, f fate, leave bool) {
+	if !p.once || f == moved && leave {
+		return
 	}
-	p.h.m.rec.settle(1, waiting)
-	if p.once && (f != moved || !leave) {
-		p.mu.Lock()
-		p.staying[p.hash(key)] = struct{}{}
-		p.cut = len(p.staying) >= maxStaying
-		p.mu.Unlock()
-	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.staying[p.hash(key)] = struct{}{}
+	p.cut = len(p.staying) >= maxStaying
 }

@@ -15,8 +15,9 @@ import (
 )
 
 // lanes is how many batches are under way at a time: while one is read at the
-// source another is written at its receiver, and a third is on the network.
-const lanes = 4
+// source another is written at its receiver, and others are on the network. With
+// four of them both servers wait for the mover now and then.
+const lanes = 8
 
 // A carrier moves keys between servers of one kind. Its methods may run at the
 // same time.
@@ -42,6 +43,7 @@ type parcel struct {
 	bytes int64               // of memory, as far as the walk has told
 	has   map[string]struct{} // the keys: SCAN may give one twice in a row
 	again bool                // some were carried already, and have to be looked at closely
+	list  []string            // room for names
 }
 
 // add reports false for a key that is there already.
@@ -57,12 +59,19 @@ func (p *parcel) add(f dataserver.Found) bool {
 	return true
 }
 
+// names returns the keys, until it is called again.
 func (p *parcel) names() []string {
-	names := make([]string, len(p.keys))
-	for i, k := range p.keys {
-		names[i] = k.Key
+	p.list = p.list[:0]
+	for _, k := range p.keys {
+		p.list = append(p.list, k.Key)
 	}
-	return names
+	return p.list
+}
+
+// reuse keeps the room that a parcel took for another one.
+func (h *handover) reuse(p *parcel) {
+	clear(p.has)
+	h.parcels.Put(&parcel{keys: p.keys[:0], to: p.to[:0], has: p.has, list: p.list[:0]})
 }
 
 // A fate is what became of a key in a pass.
@@ -100,6 +109,7 @@ type handover struct {
 	receivers map[string]*receiver
 	pulse     *pulse // of the source
 	turn      chan struct{}
+	parcels   sync.Pool // of *parcel, empty
 
 	stop   context.CancelFunc // of the pulses
 	pulses sync.WaitGroup
@@ -107,7 +117,7 @@ type handover struct {
 
 func newHandover(ctx context.Context, m *Mover, view membership.View, to *routes, transition uint64) (*handover, error) {
 	h := &handover{m: m, routes: to, transition: transition, log: m.log, receivers: make(map[string]*receiver),
-		pulse: newPulse(), turn: make(chan struct{}, 1)}
+		pulse: newPulse(), turn: make(chan struct{}, 1), parcels: sync.Pool{New: func() any { return new(parcel) }}}
 	servers := make(map[string]Server)
 	if to.next != nil {
 		for _, n := range to.next.Nodes() {
@@ -119,7 +129,7 @@ func newHandover(ctx context.Context, m *Mover, view membership.View, to *routes
 			if err != nil {
 				return nil, fmt.Errorf("rebalance: node %q: %w", n.ID, err)
 			}
-			servers[n.ID], h.receivers[n.ID] = server, &receiver{id: n.ID, pulse: newPulse()}
+			servers[n.ID], h.receivers[n.ID] = server, newReceiver(n.ID)
 		}
 	}
 	var err error
@@ -155,7 +165,16 @@ func (h *handover) close() {
 
 func (h *handover) ids() []string { return sortedIDs(h.receivers) }
 
-// pace is that of the slowest server.
+// paceTo is that of the slowest of the servers that a parcel concerns.
+func (h *handover) paceTo(to []*receiver) float64 {
+	pace := h.pulse.now()
+	for _, r := range to {
+		pace = min(pace, r.pulse.now())
+	}
+	return pace
+}
+
+// pace is that of the slowest server of all, for people to see.
 func (h *handover) pace() float64 {
 	pace := h.pulse.now()
 	for _, r := range h.receivers {

@@ -297,3 +297,5 @@ func leftovers(t testing.TB, c *redis.Client) (parts []string) {
 	}
 	return parts
 }
+
+func found(key string) dataserver.Found { return dataserver.Found{Key: key} }

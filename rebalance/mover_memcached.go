@@ -17,6 +17,7 @@ type memcachedCarrier struct {
 	source  transit.Memcached
 	targets map[*receiver]transit.Memcached
 	pulses  []*memcache.Client // of their own: what is asked must not wait for batches
+	probes  []dataserver.Server
 }
 
 func newMemcachedCarrier(h *handover, fence transit.Fence, servers map[string]Server, watch func(*pulse, func(context.Context) error)) (*memcachedCarrier, error) {
@@ -46,6 +47,13 @@ func newMemcachedCarrier(h *handover, fence transit.Fence, servers map[string]Se
 			c.close()
 			return nil, &holdup{to: r, err: err}
 		}
+		probe, err := dataserver.Open(server)
+		if err != nil {
+			c.close()
+			return nil, &holdup{to: r, err: err}
+		}
+		c.probes = append(c.probes, probe)
+		r.witness = &witness{ask: probe.Identity}
 	}
 	return c, nil
 }
@@ -58,6 +66,9 @@ func (c *memcachedCarrier) close() {
 	for _, client := range c.pulses {
 		_ = client.Close()
 	}
+	for _, probe := range c.probes {
+		_ = probe.Close()
+	}
 }
 
 // size is not known before a dump: the server's own number has items in it that
@@ -66,8 +77,27 @@ func (c *memcachedCarrier) size(context.Context) int64 { return 0 }
 
 // carry implements carrier: see redisCarrier.carry.
 func (c *memcachedCarrier) carry(ctx context.Context, p *parcel) ([]fate, int64, error) {
-	fates := make([]fate, len(p.keys))
-	t := newTrip(fates, len(p.keys))
+	t := newTrip(make([]fate, len(p.keys)), len(p.keys))
+	before, err := witnesses(ctx, p)
+	if err != nil {
+		return t.fates, 0, err
+	}
+	values, sent, held, err := c.copy(ctx, p, t)
+	if err != nil {
+		return t.fates, sent, err
+	}
+	failpoint.At("mover.stored")
+	if p.leave {
+		if err := c.remove(ctx, p, t, before, values); err != nil {
+			return t.fates, sent, err
+		}
+	}
+	t.end(p.leave)
+	return t.fates, sent, held
+}
+
+// copy is redisCarrier.copy.
+func (c *memcachedCarrier) copy(ctx context.Context, p *parcel, t *trip) (values []transit.MemcachedValue, sent int64, held, err error) {
 	names := p.names()
 	looks := make([][]transit.MemcachedLook, len(p.to))
 	for i, r := range p.to {
@@ -76,25 +106,22 @@ func (c *memcachedCarrier) carry(ctx context.Context, p *parcel) ([]fate, int64,
 			err = errUnfenced
 		}
 		if err != nil {
-			return fates, 0, &holdup{to: r, err: err}
+			return nil, 0, nil, &holdup{to: r, err: err}
 		}
 		looks[i] = seen
 	}
 	failpoint.At("mover.looked")
-	values, err := c.source.TakeAll(ctx, names...)
-	if err != nil {
-		return fates, 0, err
+	if values, err = c.source.TakeAll(ctx, names...); err != nil {
+		return nil, 0, nil, err
 	}
 	failpoint.At("mover.took")
 	for i, v := range values {
 		t.taken(i, v.State)
 	}
-	var sent int64
-	var held error
 	for i, r := range p.to {
 		results, err := c.targets[r].StoreAll(ctx, looks[i], values)
 		if err != nil {
-			return fates, sent, &holdup{to: r, err: err}
+			return nil, sent, nil, &holdup{to: r, err: err}
 		}
 		var keys, bytes int64
 		for k, result := range results {
@@ -109,17 +136,21 @@ func (c *memcachedCarrier) carry(ctx context.Context, p *parcel) ([]fate, int64,
 			held, t.refused = &holdup{r, t.refused, keys > 0}, nil
 		}
 	}
-	failpoint.At("mover.stored")
-	if p.leave {
-		results, err := c.source.RemoveAll(ctx, pick(values, t)...)
-		if err != nil {
-			return fates, sent, err
-		}
-		failpoint.At("mover.removed")
-		t.removed(results)
+	return values, sent, held, nil
+}
+
+// remove is redisCarrier.remove.
+func (c *memcachedCarrier) remove(ctx context.Context, p *parcel, t *trip, before []string, values []transit.MemcachedValue) error {
+	if err := stillThere(ctx, p, before); err != nil {
+		return err
 	}
-	t.end(p.leave)
-	return fates, sent, held
+	results, err := c.source.RemoveAll(ctx, pick(values, t)...)
+	if err != nil {
+		return err
+	}
+	failpoint.At("mover.removed")
+	t.removed(results)
+	return nil
 }
 
 // single implements carrier. An item has no parts, and its server does not wait

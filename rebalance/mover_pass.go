@@ -3,7 +3,6 @@ package rebalance
 import (
 	"context"
 	"hash/maphash"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,9 +26,12 @@ type pass struct {
 	seed   maphash.Seed
 	once   bool // a walk may come upon a key again and again: see dataserver.Each
 
-	waiting map[string]*parcel // by route, not full yet. Of the walk's goroutine
-	lanes   chan struct{}
-	flying  sync.WaitGroup
+	// Of the walk's goroutine:
+	waiting     map[string]*parcel // by the name of the route, not full yet
+	seen, found int64              // keys that were not counted yet; found: to be moved
+
+	lanes  chan struct{}
+	flying sync.WaitGroup
 
 	left    atomic.Int64 // keys that are to be tried again
 	moved   atomic.Int64
@@ -67,6 +69,7 @@ func (p *pass) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	err = dataserver.Each(ctx, p.h.server, p.wants, func(found []dataserver.Found) error { return p.page(ctx, found) })
+	p.count()
 	for _, batch := range p.waiting {
 		if err != nil {
 			break
@@ -92,13 +95,22 @@ func (p *pass) wants(key string) bool {
 			return false
 		}
 	}
-	found := int64(0)
-	way := p.h.routes.of(key)
-	if way.moves() {
-		found = 1
+	moves := p.h.routes.of(key).moves()
+	if p.seen++; moves {
+		p.found++
 	}
-	p.h.m.rec.scanned(1, found)
-	return found == 1
+	if p.seen == countTogether {
+		p.count()
+	}
+	return moves
+}
+
+// countTogether is how many keys are walked over before Progress hears of them.
+const countTogether = 256
+
+func (p *pass) count() {
+	p.h.m.rec.scanned(p.seen, p.found)
+	p.seen, p.found = 0, 0
 }
 
 // page sorts keys by where they go, and sends the batches that are full.
@@ -108,7 +120,7 @@ func (p *pass) page(ctx context.Context, found []dataserver.Found) error {
 		way := p.h.routes.of(f.Key)
 		if !way.first && p.number == 1 {
 			p.yielded.Add(1)
-			p.done(f.Key, again, way.leave)
+			p.skip(f.Key)
 			continue
 		}
 		batch, err := p.batch(way)
@@ -116,14 +128,14 @@ func (p *pass) page(ctx context.Context, found []dataserver.Found) error {
 			return err
 		}
 		if batch == nil {
-			p.done(f.Key, again, way.leave)
+			p.skip(f.Key)
 			continue
 		}
 		if !batch.add(f) {
 			continue
 		}
 		if len(batch.keys) >= limits.batch() || batch.bytes >= batchBytes || f.Size > limits.BigKeyBytes {
-			delete(p.waiting, nameOf(way))
+			delete(p.waiting, way.name)
 			if err := p.send(ctx, batch); err != nil {
 				return err
 			}
@@ -147,29 +159,22 @@ func (p *pass) page(ctx context.Context, found []dataserver.Found) error {
 // batchBytes is from where on a batch is full.
 const batchBytes = 1 << 20
 
-func nameOf(way route) string {
-	name := strings.Join(way.to, "\x00")
-	if way.leave {
-		name += "\x00\x00"
-	}
-	return name
-}
-
 // batch returns the one for a route, nil if nothing can go there at present.
 func (p *pass) batch(way route) (*parcel, error) {
-	name := nameOf(way)
-	if b := p.waiting[name]; b != nil {
+	if b := p.waiting[way.name]; b != nil {
 		return b, nil
 	}
-	b := &parcel{leave: way.leave}
+	b := p.h.parcels.Get().(*parcel)
+	b.leave = way.leave
 	for _, id := range way.to {
 		r := p.h.receivers[id]
 		if ready, _ := r.ready(time.Now()); !ready {
+			p.h.reuse(b)
 			return nil, p.allHeld()
 		}
 		b.to = append(b.to, r)
 	}
-	p.waiting[name] = b
+	p.waiting[way.name] = b
 	return b, nil
 }
 
@@ -188,29 +193,6 @@ func (p *pass) cutShort() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.cut
-}
-
-// send moves a batch beside the walk, once there is room and the limits allow it.
-func (p *pass) send(ctx context.Context, batch *parcel) error {
-	select {
-	case p.lanes <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	if err := p.h.m.pacer.wait(ctx); err != nil {
-		<-p.lanes
-		return err
-	}
-	if err := p.h.m.gate.pass(ctx); err != nil {
-		<-p.lanes
-		return err
-	}
-	p.h.m.pacer.spend(len(batch.keys), 0, p.h.pace())
-	p.flying.Go(func() {
-		defer func() { <-p.lanes }()
-		p.deliver(ctx, batch)
-	})
-	return nil
 }
 
 // hash is another one in each pass: two keys that have the same are told apart in

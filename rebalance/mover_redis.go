@@ -31,7 +31,7 @@ func newRedisCarrier(h *handover, fence transit.Fence, servers map[string]Server
 			return transit.Redis{}, err
 		}
 		watch(p, func(ctx context.Context) error { return client.Ping(ctx).Err() })
-		return transit.Redis{Client: client}, nil
+		return transit.Redis{Client: client, Lines: transit.NewLines(client)}, nil
 	}
 	var err error
 	if c.source, err = open(h.m.cfg.Source, h.pulse); err != nil {
@@ -44,14 +44,22 @@ func newRedisCarrier(h *handover, fence transit.Fence, servers map[string]Server
 			c.close()
 			return nil, &holdup{to: r, err: err}
 		}
+		r.witness = &witness{ask: c.targets[r].Lines.Process}
 	}
 	return c, nil
 }
 
 func (c *redisCarrier) close() {
-	_ = c.source.Client.Close()
+	closeRedis(c.source)
 	for _, to := range c.targets {
-		_ = to.Client.Close()
+		closeRedis(to)
+	}
+}
+
+func closeRedis(r transit.Redis) {
+	if r.Client != nil {
+		r.Lines.Close()
+		_ = r.Client.Close()
 	}
 }
 
@@ -66,50 +74,65 @@ func (c *redisCarrier) size(ctx context.Context) int64 {
 // carry implements carrier: look at all receivers, take at the source, store at
 // all receivers, remove at the source what all of them have and is unchanged.
 func (c *redisCarrier) carry(ctx context.Context, p *parcel) ([]fate, int64, error) {
-	fates := make([]fate, len(p.keys))
+	t := newTrip(make([]fate, len(p.keys)), len(p.keys))
+	before, err := witnesses(ctx, p)
+	if err != nil {
+		return t.fates, 0, err
+	}
+	values, sent, held, err := c.copy(ctx, p, t)
+	if err != nil || values == nil {
+		return t.fates, sent, err
+	}
+	failpoint.At("mover.stored")
+	if p.leave {
+		if err := c.remove(ctx, p, t, before, values); err != nil {
+			return t.fates, sent, err
+		}
+	}
+	t.end(p.leave)
+	return t.fates, sent, held
+}
+
+// copy brings the keys to all receivers. There are no values if nothing is left to
+// do. held is what keeps some of the keys here, err what keeps them all.
+func (c *redisCarrier) copy(ctx context.Context, p *parcel, t *trip) (values []transit.RedisValue, sent int64, held, err error) {
 	names := p.names()
-	looks := make([][]transit.RedisLook, len(p.to))
+	looks := make([]transit.Looks, len(p.to))
 	for i, r := range p.to {
 		seen, fenced, err := c.look(ctx, r, p, names)
 		if err == nil && !fenced {
 			err = errUnfenced
 		}
 		if err != nil {
-			return fates, 0, &holdup{to: r, err: err}
+			return nil, 0, nil, &holdup{to: r, err: err}
 		}
 		looks[i] = seen
 	}
 	failpoint.At("mover.looked")
 	if !p.leave && allPresent(looks) {
-		for i := range fates {
-			fates[i] = settled
+		for i := range t.fates {
+			t.decide(i, settled)
 		}
-		return fates, 0, nil
+		return nil, 0, nil, nil
 	}
-	limits := c.h.m.pacer.get()
-	values, err := c.source.TakeWithin(ctx, transit.Bound{
-		Bytes: limits.BigKeyBytes, Elements: limits.BigKeyElements, Total: batchBytes}, names...)
-	if err != nil {
-		return fates, 0, err
+	if values, err = c.take(ctx, p, names); err != nil {
+		return nil, 0, nil, err
 	}
 	failpoint.At("mover.took")
-	t := newTrip(fates, len(p.keys))
 	for i, v := range values {
 		t.taken(i, v.State)
 	}
-	var sent int64
-	var held error
 	for i, r := range p.to {
 		results, err := c.targets[r].StoreFenced(ctx, c.fence, looks[i], lacking(values, looks[i]))
 		if err != nil {
-			return fates, sent, &holdup{to: r, err: err}
+			return nil, sent, nil, &holdup{to: r, err: err}
 		}
 		var keys, bytes int64
 		for k, result := range results {
 			if result.Outcome == transit.Blocked && c.glances(p) {
 				t.decide(k, unread)
 			}
-			if t.stored(k, result, looks[i][k].Closed()) {
+			if t.stored(k, result, looks[i].Of(k).Closed()) {
 				keys, bytes = keys+1, bytes+int64(len(values[k].Payload))
 			}
 		}
@@ -119,38 +142,50 @@ func (c *redisCarrier) carry(ctx context.Context, p *parcel) ([]fate, int64, err
 			held, t.refused = &holdup{r, t.refused, keys > 0}, nil
 		}
 	}
-	failpoint.At("mover.stored")
-	if p.leave {
-		results, err := c.source.Remove(ctx, pick(values, t)...)
-		if err != nil {
-			return fates, sent, err
-		}
-		failpoint.At("mover.removed")
-		t.removed(results)
+	return values, sent, held, nil
+}
+
+func (c *redisCarrier) take(ctx context.Context, p *parcel, names []string) ([]transit.RedisValue, error) {
+	source, limits := c.source, c.h.m.pacer.get()
+	if p.again { // what was not read the first time is rarely short
+		source.Lines = nil
 	}
-	t.end(p.leave)
-	return fates, sent, held
+	return source.TakeWithin(ctx, transit.Bound{Bytes: limits.BigKeyBytes, Elements: limits.BigKeyElements, Total: batchBytes}, names...)
+}
+
+// remove takes from the source what has arrived, if the receivers have it still.
+func (c *redisCarrier) remove(ctx context.Context, p *parcel, t *trip, before []string, values []transit.RedisValue) error {
+	if err := stillThere(ctx, p, before); err != nil {
+		return err
+	}
+	results, err := c.source.Remove(ctx, pick(values, t)...)
+	if err != nil {
+		return err
+	}
+	failpoint.At("mover.removed")
+	t.removed(results)
+	return nil
 }
 
 // look asks a receiver what it has. With one copy of each key it nearly always has
 // nothing, neither keys nor tombstones, and storing finds that out by itself: so a
 // first look is at the time and the fence alone, and only what is in the way of a
 // copy is looked at.
-func (c *redisCarrier) look(ctx context.Context, r *receiver, p *parcel, names []string) ([]transit.RedisLook, bool, error) {
+func (c *redisCarrier) look(ctx context.Context, r *receiver, p *parcel, names []string) (transit.Looks, bool, error) {
 	to := c.targets[r]
 	if c.glances(p) {
-		return to.GlanceFenced(ctx, c.fence, names...)
+		return to.GlanceFenced(ctx, c.fence)
 	}
 	several := c.h.routes.copies > 1
 	looks, fenced, err := to.LookFenced(ctx, c.fence, !p.leave || several, names...)
-	if err != nil || !fenced || !several || allPresent([][]transit.RedisLook{looks}) {
+	if err != nil || !fenced || !several || allPresent([]transit.Looks{looks}) {
 		return looks, fenced, err
 	}
 	return looks, true, lookEach(ctx, to.Client, names, looks)
 }
 
 // lookEach notes of each key whether it is there.
-func lookEach(ctx context.Context, client *redis.Client, names []string, looks []transit.RedisLook) error {
+func lookEach(ctx context.Context, client *redis.Client, names []string, looks transit.Looks) error {
 	there := make([]*redis.IntCmd, len(names))
 	_, err := client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for i, name := range names {
@@ -176,20 +211,20 @@ func (c *redisCarrier) glances(p *parcel) bool {
 
 // lacking returns the values with those that the receiver has marked as Present:
 // they are not sent.
-func lacking(values []transit.RedisValue, looks []transit.RedisLook) []transit.RedisValue {
+func lacking(values []transit.RedisValue, looks transit.Looks) []transit.RedisValue {
 	if !slices.ContainsFunc(looks, func(l transit.RedisLook) bool { return l.Present }) {
 		return values
 	}
 	values = slices.Clone(values)
 	for i := range values {
-		if looks[i].Present && values[i].State == 0 {
+		if looks.Of(i).Present && values[i].State == 0 {
 			values[i].State = transit.Present
 		}
 	}
 	return values
 }
 
-func allPresent(looks [][]transit.RedisLook) bool {
+func allPresent(looks []transit.Looks) bool {
 	for _, list := range looks {
 		for _, l := range list {
 			if !l.Present {
@@ -202,6 +237,9 @@ func allPresent(looks [][]transit.RedisLook) bool {
 
 // pick returns the values that have arrived everywhere.
 func pick[V any](values []V, t *trip) (arrived []V) {
+	if !slices.Contains(t.arrived, false) {
+		return values
+	}
 	for i, v := range values {
 		if t.arrived[i] {
 			arrived = append(arrived, v)

@@ -3,6 +3,7 @@ package rebalance
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/ringway/ringway/membership"
 	"github.com/ringway/ringway/ring"
@@ -15,6 +16,8 @@ type routes struct {
 	copies        int
 	current, next *ring.Ring      // next is nil if no node will own anything
 	silent        map[string]bool // nodes that do not answer
+	single        []route         // with one copy: by the position of the next owner
+	mine          int             // the node's position in the current ring; -1: none
 }
 
 // A route is what becomes of one key.
@@ -22,6 +25,15 @@ type route struct {
 	to    []string // nodes that have to have it before this one is done with it
 	leave bool     // it does not stay here
 	first bool     // this node is the one that sends it
+	name  string   // of the keys that go the same way
+}
+
+func nameOf(to []string, leave bool) string {
+	name := strings.Join(to, "\x00")
+	if leave {
+		name += "\x00\x00"
+	}
+	return name
 }
 
 // moves reports whether there is anything to do.
@@ -45,6 +57,16 @@ func newRoutes(cfg Config, kind membership.Kind, view membership.View, transitio
 			return nil, fmt.Errorf("rebalance: next ring: %w", err)
 		}
 	}
+	r.mine = slices.IndexFunc(r.current.Nodes(), func(n ring.Node) bool { return n.ID == r.self })
+	if r.next != nil {
+		for _, n := range r.next.Nodes() {
+			way := route{}
+			if n.ID != r.self {
+				way = route{to: []string{n.ID}, leave: true, first: true, name: nameOf([]string{n.ID}, true)}
+			}
+			r.single = append(r.single, way)
+		}
+	}
 	for _, m := range view.Members {
 		if m.Health != membership.Healthy {
 			r.silent[m.ID] = true
@@ -60,11 +82,10 @@ func (r *routes) of(key string) route {
 		return route{}
 	}
 	if r.copies == 1 {
-		owner := r.next.Owner(key).ID
-		if owner == r.self || r.current.Owner(key).ID != r.self {
-			return route{}
+		if way := r.single[r.next.OwnerIndex(key)]; way.leave && r.current.OwnerIndex(key) == r.mine {
+			return way
 		}
-		return route{to: []string{owner}, leave: true, first: true}
+		return route{}
 	}
 	return r.ofCopies(key)
 }
@@ -87,6 +108,7 @@ func (r *routes) ofCopies(key string) route {
 		}
 	}
 	slices.Sort(found.to) // whatever their order, the keys share batches
+	found.name = nameOf(found.to, found.leave)
 	return found
 }
 

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"strconv"
@@ -42,6 +44,17 @@ func (f *agentFlags) check(s *settings.Settings) error {
 	return shortTexts(s, []limitedText{
 		{"id", f.id, ring.MaxIDLength}, {"zone", f.zone, maxZone}, {"cluster", f.gossip.cluster, maxCluster}, {"label", f.gossip.label, maxLabel},
 	})
+}
+
+// checkWeight looks at whether a ring can have a node of that weight.
+func (f *agentFlags) checkWeight(s *settings.Settings, placement ring.Config) error {
+	_, err := ring.FingerprintOf([]ring.Node{{ID: f.id, Weight: cmp.Or(f.weight, 1)}}, placement)
+	if err == nil {
+		return nil
+	}
+	least, most := 0.5/float64(placement.VirtualNodes), float64(ring.MaxTokens)/float64(placement.VirtualNodes)
+	return &cli.UsageError{Where: s.Where("weight"), Found: strconv.FormatFloat(f.weight, 'g', -1, 64), Err: err,
+		Want: fmt.Sprintf("0, or %.3g to %.0f with %d virtual nodes: a ring has at most %d tokens", least, math.Floor(most), placement.VirtualNodes, ring.MaxTokens)}
 }
 
 // Limits of what fits into gossip, in bytes.

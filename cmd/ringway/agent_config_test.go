@@ -224,3 +224,26 @@ func TestVariables(t *testing.T) {
 		t.Errorf("%v", known)
 	}
 }
+
+// A weight that no ring has room for is refused, wherever it comes from.
+func TestWeightThatNoRingHasRoomFor(t *testing.T) {
+	clearVariables(t)
+	file := writeFile(t, "agent.yaml", "weight: 104858\n")
+	for _, c := range []struct {
+		want, variable string
+		args           []string
+	}{
+		{"--weight: found 104858, expected 0, or 0.00313 to 104857 with 160 virtual nodes", "", []string{"--weight", "104858"}},
+		{"--weight: found 0.003, expected 0, or", "", []string{"--weight", "0.003"}},
+		{"RINGWAY_WEIGHT: found 104858, expected 0, or", "104858", nil},
+		{file + ":1:1: weight: found 104858, expected 0, or", "", []string{"--config", file}},
+		{"", "", []string{"--weight", "104857"}},
+		{"", "", []string{"--weight", "104858", "--virtual-nodes", "100"}},
+	} {
+		t.Setenv("RINGWAY_WEIGHT", c.variable)
+		code, stdout, stderr := run(append([]string{"agent", "--server", "redis://h", "--id", "a", "--bootstrap", "--print-config"}, c.args...)...)
+		if c.want == "" && code != 0 || c.want != "" && (code != 2 || stdout != "" || !strings.Contains(stderr, c.want)) {
+			t.Errorf("%s%q: exit %d, %s", c.variable, c.args, code, stderr)
+		}
+	}
+}

@@ -238,3 +238,39 @@ func TestCommandsInTexts(t *testing.T) {
 		t.Errorf("only %d examples were found", examples)
 	}
 }
+
+// The README promises a fleet by hand in four commands, and a program of ten lines
+// that finds it. That the program builds is for package layout to see.
+func TestFleetByHandInTheREADME(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sections := strings.Split(string(readme), "\n## ")
+	if len(sections) < 4 || !strings.HasPrefix(sections[3], "A fleet by hand\n") {
+		t.Fatal("the third section is not A fleet by hand")
+	}
+	var commands [][]string
+	for line := range strings.Lines(sections[3]) {
+		if command, is := strings.CutPrefix(line, "    "); is {
+			commands = append(commands, strings.Fields(command))
+		}
+	}
+	if len(commands) != 4 {
+		t.Fatalf("%d commands, want 4: %q", len(commands), commands)
+	}
+	for _, words := range commands[1:] {
+		if words[0] != "./ringway" || words[1] != "agent" || words[len(words)-1] != "&" {
+			t.Fatalf("%q is no agent in the background", words)
+		}
+		clearVariables(t)
+		if _, err := loadAgent(t, words[2:len(words)-1]...); err != nil {
+			t.Errorf("%q: %v", words, err)
+		}
+	}
+	_, program, _ := strings.Cut(sections[3], "```go\n")
+	program, _, _ = strings.Cut(program, "```")
+	if n := strings.Count(program, "\n"); n != 10 || !strings.Contains(program, "gossip.Join(") {
+		t.Errorf("a program of %d lines, want 10:\n%s", n, program)
+	}
+}

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ringway/ringway/internal/cli"
+	"github.com/ringway/ringway/internal/cli/printable"
 	"github.com/ringway/ringway/membership"
 	"github.com/ringway/ringway/ring"
 )
@@ -31,8 +33,9 @@ func newLocate() *cobra.Command {
 		Long: `Locate tells for each key its place in the hash space, the node that owns it now with
 that node's address, the successors, which are the next distinct nodes on the ring, and
 while keys move the owner to come. Whether the key exists is not asked. With "-" keys
-are read from standard input, one a line. In a fleet with a secret seed the places are
-not known without --hash-seed-file.`,
+are read from standard input, one a line, empty lines passed over. An empty argument is
+the empty key, which Redis has and Memcached has not. In a fleet with a secret seed the
+places are not known without --hash-seed-file.`,
 		Example: `  ringway locate user:1 user:2
   ringway locate --successors 3 --format json session:77
   ringway locate --kind memcached --agent unix:///run/ringway/agent.sock page:/index.html
@@ -147,6 +150,9 @@ func (f *locateFlags) locate(fleet fleet, seed uint64, keys []string) ([]located
 	if err != nil {
 		return nil, err
 	}
+	if kind == membership.Memcached && slices.Contains(keys, "") {
+		return nil, &cli.UsageError{Where: "locate", Found: "an empty key", Want: "one of 1 byte or more: Memcached has no empty key (Redis has)"}
+	}
 	cfg, err := fleet.config(seed)
 	switch {
 	case errors.Is(err, errSeed) && seed == 0:
@@ -221,19 +227,27 @@ func locateReport(fleet fleet, keys []located, from string) cli.Report {
 	}
 }
 
+// keyText shows a key; an empty one must be seen to be one.
+func keyText(key string) string {
+	if key == "" {
+		return `""`
+	}
+	return printable.Text(key)
+}
+
 func locateTable(b *bytes.Buffer, s cli.Style, keys []located) {
 	moving := false
 	for _, k := range keys {
 		moving = moving || k.NextOwner != k.Owner
 	}
-	columns := []column{name("key", 12), words("hash"), name("owner", 8), name("address", 12)}
+	columns := []column{name("key", 12), words("hash"), name("owner", 8), address()}
 	if moving {
 		columns = append(columns, name("next", 8))
 	}
 	columns = append(columns, name("successors", 8))
 	rows := make([][]string, len(keys))
 	for i, k := range keys {
-		row := []string{shown(k.Key), k.Hash, shown(k.Owner), shown(k.Address)}
+		row := []string{keyText(k.Key), k.Hash, shown(k.Owner), shown(k.Address)}
 		if moving {
 			next := "stays"
 			if k.NextOwner != k.Owner {

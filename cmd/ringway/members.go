@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,6 +15,7 @@ import (
 	"github.com/ringway/ringway/cmd/ringway/internal/agents"
 	"github.com/ringway/ringway/internal/agentapi"
 	"github.com/ringway/ringway/internal/cli"
+	"github.com/ringway/ringway/internal/cli/printable"
 	"github.com/ringway/ringway/membership"
 )
 
@@ -90,6 +92,10 @@ func membersReport(m agentapi.Members, from string) cli.Report {
 				{Name: "fingerprint", Value: m.Fingerprint},
 				{Name: "agree", Value: m.Agree},
 				{Name: "disagree", Value: m.Disagree},
+				{Name: "frozen", Value: m.Frozen},
+				{Name: "ring_seen", Value: m.RingSeen},
+				{Name: "ring_nodes", Value: m.RingNodes},
+				{Name: "other_version", Value: m.Later},
 				{Name: "agent", Value: from},
 				{Name: "members", Value: records},
 			}
@@ -125,12 +131,13 @@ func membersTable(b *bytes.Buffer, s cli.Style, m agentapi.Members, at time.Time
 	if text := disagreement(m.Disagree); text != "" {
 		cli.WriteText(b, text+".", "")
 	}
+	membersTrouble(b, s, m)
 	if len(m.Members) == 0 {
 		return
 	}
 	b.WriteByte('\n')
 	columns := []column{
-		name("id", 8), words("kind"), words("status"), name("address", 12), {cli.Column{Title: "weight"}, 8}, name("zone", 4),
+		name("id", 8), words("kind"), words("status"), address(), {Column: cli.Column{Title: "weight"}, Least: 8}, name("zone", 4),
 		number("share"), number("generation"), number("since"), words("agrees"),
 	}
 	members := slices.SortedStableFunc(slices.Values(m.Members), func(a, b agentapi.MemberStatus) int {
@@ -148,6 +155,21 @@ func membersTable(b *bytes.Buffer, s cli.Style, m agentapi.Members, at time.Time
 	writeTable(b, s, columns, rows)
 	if longGone > 0 {
 		fmt.Fprintf(b, "\n%s left more than an hour ago: --format json lists them.\n", counted(longGone, "member"))
+	}
+}
+
+// membersTrouble says what an operator has to know beside the table.
+func membersTrouble(b *bytes.Buffer, s cli.Style, m agentapi.Members) {
+	if m.Frozen {
+		cli.WriteText(b, s.Bold("frozen")+fmt.Sprintf(": the agent sees %d of the %s that stay in the ring, not most of them, and evicts nobody.",
+			m.RingSeen, counted(m.RingNodes, "node")), "")
+	}
+	if len(m.Later) > 0 {
+		names := make([]string, len(m.Later))
+		for i, id := range m.Later {
+			names[i] = printable.Text(id)
+		}
+		cli.WriteText(b, counted(len(m.Later), "member")+" not understood, of another version of the protocol: "+strings.Join(names, ", ")+".", "")
 	}
 }
 

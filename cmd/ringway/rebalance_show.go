@@ -55,6 +55,7 @@ func moverRecord(m mover) cli.Record {
 		{Name: "seconds_left", Value: r.SecondsLeft},
 		{Name: "limit_keys_per_second", Value: r.Limits.KeysPerSecond}, {Name: "limit_bytes_per_second", Value: r.Limits.BytesPerSecond},
 		{Name: "big_keys", Value: len(r.BigKeys)}, {Name: "ended", Value: at(r.Ended)}, {Name: "error", Value: r.Error},
+		{Name: "pace", Value: r.Pace}, {Name: "waits", Value: r.Waits},
 	}
 }
 
@@ -154,6 +155,12 @@ func timeLeft(r agentapi.Rebalance) string {
 func troubles(m mover) (all []string) {
 	if m.err != nil {
 		return []string{"not reached: " + m.err.Error()}
+	}
+	if m.now.Waits != "" {
+		all = append(all, "the node waits for "+m.now.Waits)
+	}
+	if busy(m.now) && m.now.Pace > 0 && m.now.Pace < 1 {
+		all = append(all, fmt.Sprintf("down to %.0f%% of its speed where a server answers slowly", max(100*m.now.Pace, 1)))
 	}
 	if m.now.Error != "" && m.now.Ended.IsZero() {
 		all = append(all, m.now.Error)

@@ -224,6 +224,40 @@ func TestRebalanceWatch(t *testing.T) {
 	}
 }
 
+// Watching goes on while a node joins, whose transition is still to come.
+func TestRebalanceWatchWaitsForNewcomers(t *testing.T) {
+	idle, slow := importing("a"), importing("b")
+	idle.Transition, idle.Phase, idle.State, idle.Ended = 0, "stable", "idle", clock
+	slow.Pace, slow.Waits = 0.25, `routers that have not shown that they know: "web-3"`
+	client, err := agents.New(agents.Config{URLs: []string{"http://h:1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	node := func(id string, state membership.State, health membership.Health, now agentapi.Rebalance) mover {
+		return mover{member: agentapi.MemberStatus{ID: id, Kind: membership.Redis, State: state, Health: health}, at: client.Given()[0], now: now}
+	}
+	looks := [][]mover{
+		{node("a", membership.Active, "", idle), node("b", membership.Joining, "", idle)},
+		{node("a", membership.Active, "", importing("a")), node("b", membership.Importing, "", slow)},
+		{node("a", membership.Active, "", idle), node("b", membership.Joining, membership.Dead, idle)},
+	}
+	var out bytes.Buffer
+	err = followMovers(t.Context(), &watcher{out: &out, errs: &out, format: cli.Table}, time.Millisecond, func(context.Context) (movers, error) {
+		m := movers{all: looks[0]}
+		looks = looks[1:]
+		return m, nil
+	})
+	if err != nil || len(looks) != 0 {
+		t.Errorf("%v, %d looks left", err, len(looks))
+	}
+	for _, want := range []string{"b  joining\n", `"web-3"`, "25% of its speed"} {
+		if !strings.Contains(strings.Join(strings.Fields(out.String()), " "), strings.Join(strings.Fields(want), " ")) {
+			t.Errorf("%q is not in %q", want, out.String())
+		}
+	}
+}
+
 // Drain says where the keys go, tells the node's own agent, and what became of it.
 func TestDrain(t *testing.T) {
 	members := []membership.Member{{ID: "a", Address: "10.0.0.1:6379"}, {ID: "b", Address: "10.0.0.2:6379"}, {ID: "c", Address: "10.0.0.3:6379"}}

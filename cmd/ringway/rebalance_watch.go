@@ -18,7 +18,7 @@ import (
 	"github.com/ringway/ringway/rebalance"
 )
 
-// follow shows the movers until no transition is under way: on a terminal a bar for
+// follow shows the movers until no transition is under way, and no node joins: on a terminal a bar for
 // each node that hands keys over, elsewhere a line for each that has got on.
 func (f *rebalanceFlags) follow(cmd *cobra.Command, client *agents.Client) error {
 	w := &watcher{out: cmd.OutOrStdout(), errs: cmd.ErrOrStderr(), format: *f.format}
@@ -47,7 +47,7 @@ func followMovers(ctx context.Context, w *watcher, every time.Duration, ask func
 			if err := w.show(look{report: report}); err != nil {
 				return err
 			}
-			if m.reached() && len(m.underWay()) == 0 {
+			if m.reached() && len(m.underWay()) == 0 && len(m.joining()) == 0 {
 				return nil
 			}
 		}
@@ -70,6 +70,17 @@ func (m movers) reached() bool {
 	return len(m.all) == 0
 }
 
+// joining returns the nodes that are on their way into the fleet, and for which a
+// transition is to come: those that are well, as far as is known.
+func (m movers) joining() (ids []string) {
+	for _, one := range m.all {
+		if one.member.State == membership.Joining && one.member.Health == membership.Healthy {
+			ids = append(ids, one.member.ID)
+		}
+	}
+	return ids
+}
+
 // moverLines writes a line for each node that has handed keys over, or is to.
 func moverLines(b *bytes.Buffer, s cli.Style, m movers, bars bool) {
 	fmt.Fprintf(b, "%s\n", s.Bold(transitionsText(m)))
@@ -87,6 +98,8 @@ func moverLines(b *bytes.Buffer, s cli.Style, m movers, bars bool) {
 			fmt.Fprintf(b, "%s  %s  %s\n", id, barOf(one.now), paceText(one.now))
 		case busy(one.now):
 			fmt.Fprintf(b, "%s  %s, %s\n", id, progressText(one.now), paceText(one.now))
+		case one.member.State == membership.Joining:
+			fmt.Fprintf(b, "%s  joining\n", id)
 		case one.now.KeysMoved > 0:
 			fmt.Fprintf(b, "%s  done, %s\n", id, progressText(one.now))
 		default:

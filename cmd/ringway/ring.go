@@ -123,7 +123,8 @@ func (f fleet) kind(kind membership.Kind, shares map[string]float64, cfg ring.Co
 	}
 	next := make(map[string]float64)
 	if phase != membership.Stable && known {
-		if r, err := ring.New(f.view.Next(kind), cfg); err == nil {
+		r, err := ring.New(f.view.Next(kind), cfg)
+		if known = err == nil; known { // otherwise there is no such ring
 			for i, share := range r.Shares() {
 				next[r.Nodes()[i].ID] = share
 			}
@@ -203,7 +204,7 @@ const shareBarWidth = 32
 
 func kindTable(b *bytes.Buffer, s cli.Style, k ringOfKind) {
 	moving := k.Transition != 0
-	columns := []column{name("node", 8), words("status"), {cli.Column{Title: "weight"}, 8}, name("zone", 4), number("share")}
+	columns := []column{name("node", 8), words("status"), {Column: cli.Column{Title: "weight"}, Least: 8}, name("zone", 4), number("share")}
 	if moving {
 		columns = append(columns, number("next"))
 	}

@@ -18,15 +18,23 @@ import (
 const missing = "–"
 
 // A column of a table. One with a Least may be cut to that width where the table
-// would be too wide.
+// would be too wide; below Fair only once that does not do for the others.
 type column struct {
 	cli.Column
-	Least int
+	Least, Fair int
 }
 
-func words(title string) column           { return column{cli.Column{Title: title, Left: true}, 0} }
-func number(title string) column          { return column{cli.Column{Title: title}, 0} }
-func name(title string, least int) column { return column{cli.Column{Title: title, Left: true}, least} }
+func words(title string) column  { return column{cli.Column{Title: title, Left: true}, 0, 0} }
+func number(title string) column { return column{cli.Column{Title: title}, 0, 0} }
+func name(title string, least int) column {
+	return column{cli.Column{Title: title, Left: true}, least, 0}
+}
+
+// address is a column of addresses: half of one helps nobody, so that those with four
+// numbers and a port are left whole if there is any other way.
+func address() column {
+	return column{cli.Column{Title: "address", Left: true}, 12, len("255.255.255.255:65535")}
+}
 
 // writeTable writes a table of at most cli.MaxWidth: where it would be wider, the
 // widest columns of names are cut first.
@@ -43,18 +51,8 @@ func writeTable(b *bytes.Buffer, s cli.Style, columns []column, rows [][]string)
 		}
 		total += widths[i] + gap
 	}
-	for ; total > cli.MaxWidth; total-- {
-		widest := -1
-		for i, c := range columns {
-			if c.Least > 0 && widths[i] > c.Least && (widest < 0 || widths[i] > widths[widest]) {
-				widest = i
-			}
-		}
-		if widest < 0 {
-			break
-		}
-		widths[widest]--
-	}
+	total = narrow(columns, widths, total, func(c column) int { return max(c.Least, c.Fair) })
+	narrow(columns, widths, total, func(c column) int { return c.Least })
 	cut := make([][]string, len(rows))
 	for r, row := range rows {
 		cut[r] = make([]string, len(row))
@@ -63,6 +61,24 @@ func writeTable(b *bytes.Buffer, s cli.Style, columns []column, rows [][]string)
 		}
 	}
 	cli.WriteTable(b, s, plain, cut)
+}
+
+// narrow cuts the widest columns first, none below its least, until the table fits,
+// and returns how wide it is then.
+func narrow(columns []column, widths []int, total int, least func(column) int) int {
+	for ; total > cli.MaxWidth; total-- {
+		widest := -1
+		for i, c := range columns {
+			if c.Least > 0 && widths[i] > least(c) && (widest < 0 || widths[i] > widths[widest]) {
+				widest = i
+			}
+		}
+		if widest < 0 {
+			break
+		}
+		widths[widest]--
+	}
+	return total
 }
 
 // shown is a text from outside, or a dash for none.

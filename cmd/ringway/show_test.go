@@ -57,6 +57,7 @@ func TestShowStable(t *testing.T) {
 	golden(t, "locate", url, "locate", "user:1", "user:2", "{tag}x", "bad\x1b[31m\u202e")
 	golden(t, "locate-json", url, "locate", "user:1", "--successors", "3", "--format", "json")
 	golden(t, "locate-csv", url, "locate", "user:1", "user,2", "--format", "csv")
+	golden(t, "locate-empty-key", url, "locate", "", "user:1")
 	golden(t, "locate-no-kind", url, "locate", "user:1", "--kind", "memcached")
 }
 
@@ -68,6 +69,32 @@ func TestShowTransition(t *testing.T) {
 	golden(t, "ring-transition-json", url, "ring", "--format", "json")
 	golden(t, "locate-transition", url, "locate", "--kind", "redis", "user:1", "user:2", "user:3", "user:4", "user:5")
 	golden(t, "bad-locate-both-kinds", url, "locate", "user:1")
+}
+
+// What stands beside the table of members.
+func TestShowTrouble(t *testing.T) {
+	a, url := newAgentOf(t, ring.Config{}, 7, stable()...)
+	a.more = func(m *agentapi.Members) {
+		m.Frozen, m.RingSeen, m.RingNodes = true, 1, 3
+		m.Later = []string{"cache-new", "router-\x1b[31m"}
+	}
+	golden(t, "members-trouble", url, "members")
+	golden(t, "members-trouble-json", url, "members", "--format", "json")
+}
+
+// Of a next ring that cannot be made no shares are told.
+func TestShowImpossible(t *testing.T) {
+	members := append(moving()[:3], node("heavy", func(m *membership.Member) {
+		m.State, m.Transition, m.Weight = membership.Announced, 41, ring.MaxWeight
+	}))
+	_, url := newAgentOf(t, ring.Config{}, 42, members...)
+	golden(t, "ring-impossible", url, "ring")
+}
+
+// Redis has an empty key, Memcached has none.
+func TestLocateEmptyKey(t *testing.T) {
+	_, url := newAgentOf(t, ring.Config{}, 7, node("m", func(m *membership.Member) { m.Kind = membership.Memcached }))
+	golden(t, "bad-locate-empty-key", url, "locate", "")
 }
 
 func TestShowNobody(t *testing.T) {
@@ -271,5 +298,22 @@ func TestWriteTableKeepsLeast(t *testing.T) {
 	writeTable(&b, cli.Style{}, []column{name("a", 8), words("b")}, [][]string{{strings.Repeat("x", 50), strings.Repeat("y", 95)}})
 	if !strings.Contains(b.String(), "xxxxxxx…  yyy") {
 		t.Errorf("%s", b.String())
+	}
+}
+
+// Long names are cut before addresses are: what cannot be dialled is of no use.
+func TestAddressesAreCutLast(t *testing.T) {
+	var members []membership.Member
+	for i, kind := range nodeKinds {
+		members = append(members, membership.Member{ID: strings.Repeat("x", 100) + fmt.Sprint(i), Kind: kind, Address: fmt.Sprint("192.168.100.2", i, ":16379"),
+			State: membership.Active, Health: membership.Unhealthy, Zone: strings.Repeat("z", 60), Generation: math.MaxUint64})
+	}
+	_, url := newAgentOf(t, ring.Config{}, 7, members...)
+	for _, args := range [][]string{{"members"}, {"locate", "--kind", "redis", "key"}} {
+		_, stdout, stderr := run(append(args, "--agent", url)...)
+		if !strings.Contains(stdout, " 192.168.100.20:16379 ") || !strings.Contains(stdout, "x…") {
+			t.Errorf("%s:\n%s%s", args[0], stdout, stderr)
+		}
+		checkWidth(t, stdout)
 	}
 }

@@ -75,6 +75,7 @@ type Agent struct {
 	fence    fence // nil: none is needed
 
 	leaving   chan struct{} // holds one while Leave has to be heeded
+	joined    chan struct{} // closed when gossip is set
 	departing atomic.Bool   // since Leave or Drain, unless that was aborted
 	patient   atomic.Bool   // it was Drain
 	exported  atomic.Bool   // all that the node had to hand over to leave
@@ -109,9 +110,9 @@ func newAgent(ctx context.Context, cfg Config, data dataserver.Server, door fenc
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	a = &Agent{cfg: cfg, log: cfg.Logger, fence: door, leaving: make(chan struct{}, 1), keys: cfg.Gossip.Keys}
+	a = &Agent{cfg: cfg, log: cfg.Logger, fence: door, leaving: make(chan struct{}, 1), joined: make(chan struct{}), keys: cfg.Gossip.Keys}
 	a.data = &server{data: data, log: a.log, counters: &a.counters}
-	a.data.restarts = newRestarts(data, a.data.Purge, a.mayBeAsked, cfg.KeepAfterRestart, a.log)
+	a.data.restarts = newRestarts(a.data, claim{cluster: clusterOf(cfg.Gossip), id: cfg.Gossip.Name}, cfg.KeepAfterRestart, a.standing, a.others)
 	defer func() {
 		if err != nil {
 			a.close()
@@ -127,13 +128,14 @@ func newAgent(ctx context.Context, cfg Config, data dataserver.Server, door fenc
 	if a.board, err = newBoard(a.cfg.Gossip.Placement); err != nil {
 		return a, err
 	}
-	a.board.cluster = cmp.Or(cfg.Gossip.Cluster, gossip.DefaultCluster)
+	a.board.cluster = clusterOf(cfg.Gossip)
 	if a.listener, err = listen(ctx, cfg.HTTP); err != nil {
 		return a, err
 	}
 	if a.gossip, err = gossip.Join(ctx, a.gossipConfig()); err != nil {
 		return a, err
 	}
+	close(a.joined)
 	a.front = a.newFront()
 	a.warnOfLoopback()
 	return a, nil
@@ -196,6 +198,9 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	serving := a.serve(&work)
 	err := a.wait(ctx, serving)
+	if err == nil || errors.Is(err, ErrUnfinished) {
+		a.data.restarts.forget(ctx)
+	}
 	a.stop() // requests that wait for news are answered now
 	a.close()
 	work.Wait()
@@ -222,14 +227,23 @@ func (a *Agent) follow() {
 	}
 }
 
-// mayBeAsked reports whether clients may ask the node for keys, now or soon.
-func (a *Agent) mayBeAsked() bool {
-	p, _ := a.board.read()
-	if p == nil {
-		return false
+// standing says what the fleet makes of the node.
+func (a *Agent) standing() standing {
+	select {
+	case <-a.joined:
+	default:
+		return unmet
 	}
-	self, _ := p.view.Member(a.cfg.Gossip.Name)
-	return ownsKeys(self.State)
+	s := a.gossip.Status()
+	switch {
+	case ownsKeys(s.Node.State) && s.Resumed:
+		return resumed
+	case ownsKeys(s.Node.State):
+		return begun
+	case s.Met:
+		return outside
+	}
+	return unmet
 }
 
 // close closes what is open.
@@ -267,3 +281,5 @@ func (a *Agent) HTTPAddr() string {
 	}
 	return a.listener.Addr().String()
 }
+
+func clusterOf(cfg gossip.Config) string { return cmp.Or(cfg.Cluster, gossip.DefaultCluster) }

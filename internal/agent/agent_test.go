@@ -53,14 +53,40 @@ func config(id string, join ...string) Config {
 	}
 }
 
+// addressOf gives each node's server an address of its own.
+func addressOf(id string) string {
+	port := 6379
+	for _, letter := range strings.TrimPrefix(id, "a") {
+		port += int(letter)
+	}
+	return fmt.Sprint("127.0.0.1:", port)
+}
+
 func start(t *testing.T, cfg Config, keys ...string) *running {
 	t.Helper()
-	r := &running{data: dataservertest.New(membership.Redis, "127.0.0.1:6379", ""), ended: make(chan struct{})}
+	r := &running{data: dataservertest.New(membership.Redis, addressOf(cfg.Gossip.Name), ""), ended: make(chan struct{})}
 	r.data.Set(keys...)
 	a, err := newAgent(context.Background(), cfg, r.data, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.run(t, a)
+	return r
+}
+
+// startReal is start beside the server of cfg.Server.
+func startReal(t *testing.T, cfg Config) *running {
+	t.Helper()
+	a, err := New(context.Background(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &running{ended: make(chan struct{})}
+	r.run(t, a)
+	return r
+}
+
+func (r *running) run(t *testing.T, a *Agent) {
 	r.Agent = a
 	ctx, cut := context.WithCancel(context.Background())
 	r.cut = cut
@@ -73,7 +99,6 @@ func start(t *testing.T, cfg Config, keys ...string) *running {
 		<-r.ended
 		http.DefaultClient.CloseIdleConnections()
 	})
-	return r
 }
 
 func (r *running) active(t *testing.T) {
@@ -202,7 +227,7 @@ func TestRemovedKeysAreCounted(t *testing.T) {
 	var c counters
 	s := server{data: halfDone{dataservertest.New(membership.Redis, "127.0.0.1:6379", "")}, log: quiet, counters: &c}
 	for range 2 {
-		if n, err := s.Purge(context.Background()); n != 5 || err == nil {
+		if n, err := s.empty(context.Background()); n != 5 || err == nil {
 			t.Errorf("purge: %d, %v", n, err)
 		}
 		if n, err := s.Sweep(context.Background(), func(string) bool { return false }); n != 4 || err == nil {
@@ -220,7 +245,7 @@ func TestMetrics(t *testing.T) {
 	a := start(t, cfg)
 	eventually(t, "there is a view with the node", func() bool {
 		_, body := a.get(t, agentapi.RingPath)
-		return strings.Contains(body, `"state":"ACTIVE"`)
+		return strings.Contains(body, `"state":"ACTIVE"`) && a.Status().Freeze.Stay == 1
 	})
 	code, body := a.get(t, "/metrics")
 	if code != http.StatusOK {
@@ -228,6 +253,10 @@ func TestMetrics(t *testing.T) {
 	}
 	for _, want := range []string{
 		`ringway_agent_build_info{go_version="go`, `version="test"} 1`,
+		`ringway_agent_frozen 0`,
+		`ringway_agent_freezes_total 0`,
+		`ringway_agent_ring_nodes 1`,
+		`ringway_agent_ring_nodes_seen 1`,
 		`ringway_agent_node_info{address="127.0.0.1:6379",id="a",kind="redis",zone=""} 1`,
 		`ringway_agent_state{state="ACTIVE"} 1`, `ringway_agent_state{state="LEAVING"} 0`,
 		`ringway_agent_members{kind="redis",state="ACTIVE"} 1`,

@@ -137,7 +137,7 @@ func (f *front) members(w http.ResponseWriter, _ *http.Request) {
 		deny(w, http.StatusServiceUnavailable, "no view of the fleet yet")
 		return
 	}
-	reply(w, http.StatusOK, describe(p, f.node.Members()))
+	reply(w, http.StatusOK, describe(p, f.node.Members(), f.node.Status().Freeze))
 }
 
 // health says that the process is well. What it speaks for may not be.

@@ -173,11 +173,12 @@ func TestMembers(t *testing.T) {
 		{Member: membership.Member{ID: "a", Kind: membership.Redis, Address: "10.0.0.9:1", State: membership.Joining, Weight: 1}, Alive: true},
 		{Member: membership.Member{ID: "b", Kind: membership.Redis}, Alive: true, Since: since, Fingerprint: "0011223344556677"},
 		{Member: membership.Member{ID: "evicted", Kind: membership.Redis, Address: "10.0.0.8:1", State: membership.Active, Weight: 1}, Evicted: true},
-		{Member: membership.Member{ID: "later"}, Alive: true}, // of a version that is not understood
+		{Member: membership.Member{ID: "later"}, Alive: true, Later: true},
 		{Member: membership.Member{ID: "returns", Kind: membership.Redis, Address: "10.0.0.7:1", State: membership.Active, Weight: 1, Generation: 7}, Evicted: true, Alive: true, Since: since},
 		{Member: membership.Member{ID: "rogue", Kind: membership.Redis, Address: "203.0.113.7:1", State: membership.Announced, Weight: 1}, Alive: true},
 		{Member: membership.Member{ID: "router-1", Kind: membership.Router}, Alive: true, Fingerprint: "ffffffffffffffff"},
 	}
+	n.status.Freeze = gossip.Freeze{On: true, Here: 2, Stay: 5}
 	w := ask(f, "GET", "/v1/members", "")
 	m, err := agentapi.ReadMembers(w.Body)
 	if err != nil || w.Code != http.StatusOK {
@@ -191,6 +192,9 @@ func TestMembers(t *testing.T) {
 	}
 	if got := strings.Join(ids, " "); got != "a b c d m returns router-1" {
 		t.Errorf("members %s", got)
+	}
+	if !m.Frozen || m.RingSeen != 2 || m.RingNodes != 5 || len(m.Later) != 1 || m.Later[0] != "later" {
+		t.Errorf("frozen %v, sees %d of %d, of another version %q", m.Frozen, m.RingSeen, m.RingNodes, m.Later)
 	}
 	whole, err := ring.New([]ring.Node{{ID: "b", Weight: 3}, {ID: "d", Weight: 1}}, ring.Config{})
 	if err != nil {
@@ -219,6 +223,9 @@ func TestHealthAndReadiness(t *testing.T) {
 		{"unhealthy", gossip.Status{Contact: true, Probe: errors.New("refused"), Node: active}, "UNHEALTHY: refused"},
 		{"not probed", gossip.Status{Contact: true, Node: active}, "UNHEALTHY"},
 		{"no seed", gossip.Status{Seeds: errors.New("10.0.0.1:7946: refused"), Node: membership.Member{State: membership.Joining}}, "JOINING: no member was reached: 10.0.0.1:7946: refused"},
+		{"no password", gossip.Status{Contact: true, Waits: "the server to answer", Probe: errors.New("WRONGPASS"), Node: membership.Member{State: membership.Joining}}, "JOINING: waits for the server to answer; the server does not answer: WRONGPASS"},
+		{"neither", gossip.Status{Seeds: errors.New("h:1: refused"), Probe: errors.New("h:2: refused"), Node: membership.Member{State: membership.Joining}}, "JOINING: no member was reached: h:1: refused; the server does not answer: h:2: refused"},
+		{"one probe", gossip.Status{Contact: true, Healthy: true, Probe: errors.New("slow"), Node: membership.Member{State: membership.Leaving}}, "LEAVING"},
 		{"waits", gossip.Status{Contact: true, Healthy: true, Waits: "keys", Node: membership.Member{State: membership.Importing}}, "IMPORTING: waits for keys"},
 		{"fails", gossip.Status{Contact: true, Healthy: true, Waits: "its server to be emptied", TaskError: errors.New("NOPERM"), Node: membership.Member{State: membership.Joining}}, "JOINING: waits for its server to be emptied (NOPERM)"},
 		{"leaving", gossip.Status{Contact: true, Healthy: true, Node: membership.Member{State: membership.Leaving}}, "LEAVING"},

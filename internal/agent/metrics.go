@@ -82,6 +82,10 @@ var metricNames = []struct {
 	{"transitions_total", "Transitions seen.", []string{"kind"}},
 	{"ignored_messages_total", "Gossip that was not used.", []string{"reason"}},
 	{"conflicts_total", "Times that two members were seen with one name.", nil},
+	{"frozen", "1 if the agent evicts nobody, since it sees too few nodes of the ring.", nil},
+	{"freezes_total", "Times that the agent began to evict nobody.", nil},
+	{"ring_nodes", "Nodes that stay in the ring, both kinds together.", nil},
+	{"ring_nodes_seen", "Those of them that the agent sees.", nil},
 	{"evictions_total", "Evictions decided by this agent.", nil},
 	{"rejoins_total", "Attempts to reach members that are not seen.", nil},
 	{"probes_total", "Probes of the server.", []string{"result"}},
@@ -150,6 +154,9 @@ func (c *collector) collectNode(gauge emit) {
 	gauge("healthy", truth(s.Healthy))
 	gauge("ready", truth(notReady(s) == ""))
 	gauge("weight", s.Node.Weight)
+	gauge("frozen", truth(s.Freeze.On))
+	gauge("ring_nodes", float64(s.Freeze.Stay))
+	gauge("ring_nodes_seen", float64(s.Freeze.Here))
 	gauge("epoch", float64(s.Epoch))
 }
 
@@ -185,6 +192,7 @@ func (c *collector) collectCounters(gauge, counter emit) {
 	}
 	counter("conflicts_total", float64(s.Conflicts))
 	counter("evictions_total", float64(s.Evictions))
+	counter("freezes_total", float64(s.Freezes))
 	counter("rejoins_total", float64(s.Rejoins))
 	failed := n.probesFailed.Load()
 	counter("probes_total", float64(failed), "failed")

@@ -16,6 +16,7 @@ import (
 	"github.com/ringway/ringway/internal/dataserver"
 	"github.com/ringway/ringway/internal/dataserver/dataservertest"
 	"github.com/ringway/ringway/internal/proctest"
+	"github.com/ringway/ringway/internal/servertest"
 	"github.com/ringway/ringway/membership"
 )
 
@@ -148,5 +149,42 @@ func TestUnixSocket(t *testing.T) {
 	var answer map[string]any
 	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || resp.StatusCode != http.StatusAccepted || answer["id"] != "a" {
 		t.Errorf("%d %v, %v", resp.StatusCode, answer, err)
+	}
+}
+
+// What is wrong with a server from the beginning is said: once in the log, and to
+// who asks whether the node is ready. The password is not.
+func TestWrongPasswordIsTold(t *testing.T) {
+	const secret = "not-the-right-one"
+	for name, c := range map[string]struct {
+		url  func() string
+		want string
+	}{
+		"password": {func() string {
+			return "redis://:" + secret + "@" + servertest.Redis(t, "--requirepass", "right").Addr()
+		}, "WRONGPASS"},
+		"nobody there": {func() string {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			return "redis://:" + secret + "@" + l.Addr().String()
+		}, "connection refused"},
+	} {
+		var log proctest.Buffer
+		cfg := config("a")
+		cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		cfg.Server.URL = c.url()
+		a := startReal(t, cfg)
+		eventually(t, name+": /readyz says it", func() bool {
+			code, body := a.get(t, "/readyz")
+			return code == http.StatusServiceUnavailable && strings.Contains(body, c.want) && !strings.Contains(body, secret)
+		})
+		before := a.counters.probes.Load()
+		eventually(t, "some more probes", func() bool { return a.counters.probes.Load() > before+5 })
+		if text := log.String(); strings.Count(text, "does not answer") != 1 || !strings.Contains(text, c.want) || strings.Contains(text, secret) {
+			t.Errorf("%s: the log:\n%s", name, text)
+		}
 	}
 }

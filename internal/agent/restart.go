@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 
-	"github.com/ringway/ringway/internal/dataserver"
 	"github.com/ringway/ringway/membership"
 )
 
@@ -16,25 +14,42 @@ import (
 // time it was written there, and deletes and overwrites have happened since. As long
 // as that takes the server counts as one that does not answer.
 //
+// What tells is the process that serves. The one that is known to hold nothing old
+// was found empty by this agent, or has its own name in a mark on the server, which
+// an agent of the node has left there: a snapshot has the name of the process that
+// wrote it, or none. So an agent that is started together with its server, as when
+// a machine boots, finds out too.
+//
 // What a node holds that is not announced yet is a matter of how it joins: its keys
 // are counted at the last moment.
 type restarts struct {
-	data   dataserver.Server
-	purge  func(context.Context) (int64, error)
-	owns   func() bool // the node owns keys, or is about to, and was found empty
-	keep   bool        // nothing is to be done
-	log    *slog.Logger
-	ctx    context.Context // ends with close
-	cancel context.CancelFunc
-	work   sync.WaitGroup
+	server   *server
+	self     claim           // of this node, without a process
+	standing func() standing // of the node in the fleet
+	others   func(id string) (owns, seen bool)
+	keep     bool            // nothing is to be removed
+	ctx      context.Context // ends with close
+	cancel   context.CancelFunc
+	work     sync.WaitGroup
 
 	mu       sync.Mutex
 	known    string // the process that holds nothing old; empty: none was seen yet
 	emptying bool
+	unmarked bool // the last attempt to mark the server failed
 }
 
-func newRestarts(data dataserver.Server, purge func(context.Context) (int64, error), owns func() bool, keep bool, log *slog.Logger) *restarts {
-	r := &restarts{data: data, purge: purge, owns: owns, keep: keep, log: log}
+// standing is what the fleet makes of the node.
+type standing int
+
+const (
+	unmet   standing = iota // that is not known yet
+	outside                 // it has to join: its keys are counted
+	resumed                 // it has gone on with it while the agent was away
+	begun                   // it was let in, or began the fleet, since the agent started
+)
+
+func newRestarts(s *server, self claim, keep bool, standing func() standing, others func(string) (owns, seen bool)) *restarts {
+	r := &restarts{server: s, self: self, keep: keep, standing: standing, others: others}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r
 }
@@ -45,15 +60,15 @@ func (r *restarts) close() {
 	r.work.Wait()
 }
 
-var errRestarted = errors.New("the server was restarted with keys: they are being removed, since they may be old")
+var (
+	errRestarted = errors.New("the server was restarted with keys: they are being removed, since they may be old")
+	errUnmet     = errors.New("the server holds keys that may be older than its last restart: the fleet has yet to say what becomes of the node")
+)
 
-// check fails as long as the server may hold what is old. It takes one exchange
+// check fails as long as the server may hold what is old. It takes two exchanges
 // with the server.
 func (r *restarts) check(ctx context.Context) error {
-	if r.keep {
-		return nil
-	}
-	now, err := r.data.Identity(ctx)
+	now, err := r.server.data.Identity(ctx)
 	if err != nil {
 		return err
 	}
@@ -62,38 +77,141 @@ func (r *restarts) check(ctx context.Context) error {
 	switch {
 	case r.emptying:
 		return errRestarted
-	case now == r.known:
-		return nil
-	case r.known == "" || !r.owns():
-		r.known = now
+	case now == r.known || r.keep:
+		r.trust(ctx, now)
 		return nil
 	}
-	held, err := r.data.Count(ctx)
-	if err != nil {
+	stand := r.standing()
+	if stand == outside {
+		return nil
+	}
+	if err := r.taken(ctx, now); err != nil {
+		return err
+	}
+	if r.known == "" {
+		if fine, err := r.remembered(ctx, now, stand); fine || err != nil {
+			return err
+		}
+	}
+	held, err := r.server.data.Count(ctx)
+	switch {
+	case err != nil && ctx.Err() == nil:
 		return fmt.Errorf("the server was restarted: %w", err)
-	}
-	if held == 0 {
-		r.log.Warn("the server was restarted: it is empty", "server", r.data.Address())
-		r.known = now
+	case err == nil && held == 0:
+		if r.known != "" {
+			r.server.log.Warn("the server was restarted: it is empty", "server", r.server.data.Address())
+		}
+		r.trust(ctx, now)
 		return nil
+	case stand == unmet:
+		return errUnmet
 	}
-	r.log.Warn("the server was restarted with keys that may be old", "server", r.data.Address(), "keys", held)
+	r.server.log.Warn("the server was restarted with keys that may be old", "server", r.server.data.Address(), "keys", held)
 	r.emptying = true
 	r.work.Go(func() { r.empty(now) })
 	return errRestarted
 }
 
+// remembered reports whether the first process that this agent sees may go on with
+// what it holds, for now at least.
+func (r *restarts) remembered(ctx context.Context, now string, stand standing) (fine bool, err error) {
+	lasting, err := r.server.data.Lasting(ctx)
+	if err != nil {
+		return false, err
+	}
+	text, err := r.server.data.Marked(ctx)
+	if err != nil {
+		return false, err
+	}
+	found := parseClaim(text)
+	ours := found.same(r.self)
+	switch {
+	case stand == unmet && !ours: // most probably it has yet to join, and its keys are counted
+		return true, nil
+	case ours && found.process == now:
+	case stand == begun && !ours: // it began the fleet with keys that are none of its past
+	case !ours && !lasting: // nothing old comes back, and a mark may have been evicted
+	default:
+		return false, nil
+	}
+	r.trust(ctx, now)
+	return true, nil
+}
+
+// trust notes that a process holds nothing old, and sees to it that the server's
+// mark says so. One that cannot be written does no harm before the agent is
+// restarted.
+func (r *restarts) trust(ctx context.Context, process string) {
+	r.known = process
+	mine := r.self
+	mine.process = process
+	found, err := r.server.data.Marked(ctx)
+	if err == nil && found != mine.String() {
+		err = r.server.data.Mark(ctx, mine.String())
+	}
+	if err != nil && !r.unmarked && ctx.Err() == nil {
+		r.server.log.Warn("the server cannot be marked: an agent that is restarted will take its keys for old ones", "error", err)
+	}
+	r.unmarked = err != nil
+}
+
+// count counts the keys of a server that a node is to join with. Without any there
+// are none that are old.
+func (r *restarts) count(ctx context.Context) (int64, error) {
+	process, err := r.server.data.Identity(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if err := r.taken(ctx, process); err != nil {
+		return 0, err
+	}
+	keys, err := r.server.data.Count(ctx)
+	if err == nil && keys == 0 {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.trust(ctx, process)
+	}
+	return keys, err
+}
+
+// purge empties the server, unless it is another node's.
+func (r *restarts) purge(ctx context.Context) (int64, error) {
+	process, err := r.server.data.Identity(ctx)
+	if err == nil {
+		err = r.taken(ctx, process)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return r.server.empty(ctx)
+}
+
 // empty removes what the process holds. If that fails the next check begins anew.
 func (r *restarts) empty(process string) {
-	_, err := r.purge(r.ctx)
+	_, err := r.server.empty(r.ctx)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.emptying = false
 	if err != nil {
-		r.log.Error("the server could not be emptied after its restart; trying again", "error", err)
+		r.server.log.Error("the server could not be emptied after its restart; trying again", "error", err)
 		return
 	}
-	r.known = process
+	r.trust(r.ctx, process)
+}
+
+// forget removes the mark from the server of a node that has left: what it holds is
+// nobody's from here on.
+func (r *restarts) forget(ctx context.Context) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.known == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, goodbye)
+	defer cancel()
+	if err := r.server.data.Mark(ctx, ""); err != nil {
+		r.server.log.Debug("the server's mark stays", "error", err)
+	}
 }
 
 // ownsKeys reports whether a node owns keys or is about to.

@@ -31,7 +31,7 @@ func (a *Agent) Members() []gossip.Member { return a.gossip.Members() }
 func notReady(s gossip.Status) string {
 	switch {
 	case !s.Contact && s.Seeds != nil:
-		return fmt.Sprintf("%s: no member was reached: %v", s.Node.State, s.Seeds)
+		return fmt.Sprintf("%s: no member was reached: %v%s", s.Node.State, s.Seeds, silence(s))
 	case s.Node.State != membership.Active:
 		reason := string(s.Node.State)
 		if s.Waits != "" {
@@ -40,7 +40,7 @@ func notReady(s gossip.Status) string {
 		if s.TaskError != nil {
 			reason += fmt.Sprintf(" (%v)", s.TaskError)
 		}
-		return reason
+		return reason + silence(s)
 	case !s.Healthy && s.Probe != nil:
 		return fmt.Sprintf("%s: %v", membership.Unhealthy, s.Probe)
 	case !s.Healthy:
@@ -49,11 +49,20 @@ func notReady(s gossip.Status) string {
 	return ""
 }
 
+// silence is what to add if the server does not answer.
+func silence(s gossip.Status) string {
+	if s.Healthy || s.Probe == nil {
+		return ""
+	}
+	return fmt.Sprintf("; the server does not answer: %v", s.Probe)
+}
+
 // describe makes the answer to GET /v1/members of the ring and of what gossip
 // knows beside it: who shows which ring, since when, and who is there without
 // being a part of the ring's view (clients, and nodes that have only just come).
-func describe(p *posting, members []gossip.Member) agentapi.Members {
+func describe(p *posting, members []gossip.Member, freeze gossip.Freeze) agentapi.Members {
 	out := agentapi.MembersOf(p.ring)
+	out.Frozen, out.RingSeen, out.RingNodes = freeze.On, freeze.Here, freeze.Stay
 	shares := p.shares()
 	known := make(map[string]int)
 	for i, m := range out.Members {
@@ -61,6 +70,9 @@ func describe(p *posting, members []gossip.Member) agentapi.Members {
 		out.Members[i].Share = shares[m.ID]
 	}
 	for _, m := range members {
+		if m.Later {
+			out.Later = append(out.Later, m.ID)
+		}
 		i, inView := known[m.ID]
 		if !inView {
 			if !outsideView(m) {

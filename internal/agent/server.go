@@ -32,9 +32,12 @@ func (s *server) Probe(ctx context.Context) error {
 	return err
 }
 
-func (s *server) Count(ctx context.Context) (int64, error) { return s.data.Count(ctx) }
+func (s *server) Count(ctx context.Context) (int64, error) { return s.restarts.count(ctx) }
 
-func (s *server) Purge(ctx context.Context) (int64, error) {
+func (s *server) Purge(ctx context.Context) (int64, error) { return s.restarts.purge(ctx) }
+
+// empty removes all keys.
+func (s *server) empty(ctx context.Context) (int64, error) {
 	s.log.Warn("purging the server: all keys under the prefix are removed", "server", s.data.Address())
 	progress := s.progress("purge", &s.counters.purged)
 	removed, err := s.data.Purge(ctx, progress)

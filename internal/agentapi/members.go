@@ -21,6 +21,16 @@ type Members struct {
 	Agree    bool     `json:"agree"`
 	Disagree []string `json:"disagree"`
 
+	// Frozen says that the agent that answers evicts nobody, since it sees only
+	// RingSeen of the RingNodes nodes that stay in the ring: not most of them.
+	Frozen    bool `json:"frozen"`
+	RingSeen  int  `json:"ring_seen"`
+	RingNodes int  `json:"ring_nodes"`
+
+	// Later names members that are seen and speak another version of the protocol,
+	// so that nothing else is known of them.
+	Later []string `json:"other_version"`
+
 	Members []MemberStatus `json:"members"` // in the order of their IDs
 }
 
@@ -52,7 +62,7 @@ type MemberStatus struct {
 // fingerprint, HTTP address and time of change are is left to be filled in.
 func MembersOf(r Ring) Members {
 	m := Members{Schema: MembersSchema, Epoch: r.Epoch, Fingerprint: r.Fingerprint, Agree: len(r.Disagree) == 0,
-		Disagree: append([]string{}, r.Disagree...), Members: make([]MemberStatus, len(r.Members))}
+		Disagree: append([]string{}, r.Disagree...), Later: []string{}, Members: make([]MemberStatus, len(r.Members))}
 	for i, member := range r.Members {
 		m.Members[i] = MemberStatus{ID: member.ID, Kind: member.Kind, Address: member.Address, State: member.State, Health: member.Health,
 			Weight: member.Weight, Zone: member.Zone, NextWeight: member.NextWeight, Step: member.Step, Generation: member.Generation}
@@ -62,7 +72,7 @@ func MembersOf(r Ring) Members {
 
 // check refuses what must not be shown as if it were true.
 func (m Members) check() error {
-	if err := errors.Join(checkEpoch(m.Epoch), checkNames(m.Disagree)); err != nil {
+	if err := errors.Join(checkEpoch(m.Epoch), checkNames(m.Disagree), checkNames(m.Later)); err != nil {
 		return err
 	}
 	if !isHex(m.Fingerprint, 32) {
@@ -101,13 +111,15 @@ func (m *Members) UnmarshalJSON(text []byte) error {
 	all := struct {
 		*fields
 		Disagree json.RawMessage `json:"disagree"`
+		Later    json.RawMessage `json:"other_version"`
 		Members  json.RawMessage `json:"members"`
 	}{fields: (*fields)(m)}
 	if err := json.Unmarshal(text, &all); err != nil {
 		return err
 	}
-	var errs [2]error
+	var errs [3]error
 	m.Disagree, errs[0] = decodeList[string](all.Disagree, "disagree")
 	m.Members, errs[1] = decodeList[MemberStatus](all.Members, "members")
+	m.Later, errs[2] = decodeList[string](all.Later, "other_version")
 	return errors.Join(errs[:]...)
 }

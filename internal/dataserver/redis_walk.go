@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/ringway/ringway/internal/transit"
 )
 
 const (
@@ -72,6 +74,7 @@ func (r *redisServer) flush(ctx context.Context) (removed int64, done bool, err 
 	var refused bool
 	err = s.run(e.ctx, func(ctx context.Context, client *redis.Client) error {
 		pipe := client.Pipeline()
+		pipe.Unlink(ctx, transit.ProcessKey(r.prefix)) // it is not to be counted
 		size, flush := pipe.DBSize(ctx), pipe.FlushDBAsync(ctx)
 		_, err := pipe.Exec(ctx)
 		var said redis.Error

@@ -37,9 +37,21 @@ type Server interface {
 	// comes back with that: Memcached forgets what it held.)
 	Identity(ctx context.Context) (string, error)
 
+	// Mark keeps a text on the server, under a name that no application uses; empty
+	// removes it. Marked returns it, or nothing if there is none. It goes with a
+	// Purge that drops all keys at once, and when the server loses or evicts it;
+	// Count, Purge, Sweep and movers pass over it.
+	Mark(ctx context.Context, text string) error
+	Marked(ctx context.Context) (text string, err error)
+
+	// Lasting reports whether a restarted server may come back with keys: a Redis
+	// always (a snapshot, a log, or what it copied from another one), a Memcached
+	// that was started with a memory file (-e).
+	Lasting(ctx context.Context) (bool, error)
+
 	// Count returns how many keys there are under the prefix, without the fences
-	// and tombstones of transitions; in a large Redis database, without a prefix,
-	// those are counted too. 0 is exact, as long as nobody writes. Redis counts
+	// and tombstones of transitions and the mark; in a large Redis database,
+	// without a prefix, those are counted too. 0 is exact, as long as nobody writes. Redis counts
 	// keys whose time is up and that it has not removed yet, and, when it walks,
 	// possibly one twice while the server resizes its table. It costs a walk over
 	// all keys of the server, unless it is a large Redis without a prefix.

@@ -321,7 +321,9 @@ func everyCall(s dataserver.Server, ctx context.Context) map[string]error {
 	_, purge := s.Purge(ctx, nil)
 	_, sweep := s.Sweep(ctx, func(string) bool { return false }, nil)
 	_, _, memory := s.Memory(ctx)
+	_, marked := s.Marked(ctx)
 	return map[string]error{
+		"mark": s.Mark(ctx, "text"), "marked": marked,
 		"probe": s.Probe(ctx), "identity": identity, "count": count, "purge": purge, "sweep": sweep, "memory": memory,
 	}
 }

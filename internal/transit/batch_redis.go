@@ -6,7 +6,7 @@ import "context"
 // let in: if not, there are no looks. present asks too whether the keys are there,
 // and is answered for all of them together: Present is said where none is missing.
 // What is there otherwise, StoreFenced finds out.
-func (r Redis) LookFenced(ctx context.Context, f Fence, present bool, keys ...string) (looks []RedisLook, fenced bool, err error) {
+func (r Redis) LookFenced(ctx context.Context, f Fence, present bool, keys ...string) (looks Looks, fenced bool, err error) {
 	names := make([]string, 0, len(keys)+1)
 	names = append(names, f.key())
 	for _, key := range keys {
@@ -37,10 +37,14 @@ func (r Redis) LookFenced(ctx context.Context, f Fence, present bool, keys ...st
 }
 
 // GlanceFenced is LookFenced without a look at the keys, for those of which there is
-// little to see: it costs the server nothing, however many there are. The looks have
-// the time alone; so StoreFenced takes each tombstone for one that came later, and
-// says Blocked. Then LookFenced tells whether it lets a copy in.
-func (r Redis) GlanceFenced(ctx context.Context, f Fence, keys ...string) (looks []RedisLook, fenced bool, err error) {
+// little to see: it costs the server nothing, however many there are. What it
+// returns is for all of them, and has the time alone; so StoreFenced takes each
+// tombstone for one that came later, and says Blocked. Then LookFenced tells whether
+// it lets a copy in.
+func (r Redis) GlanceFenced(ctx context.Context, f Fence) (looks Looks, fenced bool, err error) {
+	if r.Lines != nil {
+		return r.Lines.glance(ctx, f)
+	}
 	pipe := r.Client.Pipeline()
 	at, fence := pipe.Time(ctx), pipe.MGet(ctx, f.key())
 	if _, err := pipe.Exec(ctx); err != nil {
@@ -49,12 +53,7 @@ func (r Redis) GlanceFenced(ctx context.Context, f Fence, keys ...string) (looks
 	if len(fence.Val()) != 1 || fence.Val()[0] != f.value() {
 		return nil, false, nil
 	}
-	since := at.Val().UnixMilli()
-	looks = make([]RedisLook, len(keys))
-	for i := range looks {
-		looks[i].Since = since
-	}
-	return looks, true, nil
+	return Looks{{Since: at.Val().UnixMilli()}}, true, nil
 }
 
 // PartKey returns the name under which parts of a key are put together at N. The

@@ -66,14 +66,23 @@
 // Memcached too. The copies that clients make need no fence: they are made for an
 // operation that waits for them.
 //
-// [IsMarker] reports fences as well, and the names under which big keys are put
-// together from parts ([PartKey]).
+// [IsMarker] reports fences as well, the names under which big keys are put
+// together from parts ([PartKey]), and the one by which an agent knows the process
+// of its server again ([ProcessKey]).
+//
+// # Many keys at a time
+//
+// A mover gives [Redis] its [Lines]: connections over which a batch is one packet.
+// What is done is the same, by the same scripts, but for the reading: short strings
+// are read by plain commands, in transactions of a few keys each, which keeps the
+// server from others for microseconds, and everything else by the script.
 //
 // # What is needed of the servers
 //
 // Redis 7.0 or later (PEXPIRETIME), with TYPE, DUMP, RESTORE, TIME, UNLINK, SET,
-// GET, EXISTS, MGET, and scripts (EVALSHA, EVAL); for the mover also GETRANGE,
-// MEMORY USAGE and the commands that count elements. Users whose access is limited
+// GET, EXISTS, MGET, and scripts (EVALSHA, EVAL, SCRIPT LOAD); for the mover also
+// GETRANGE, MULTI, EXEC, PING, INFO, MEMORY USAGE and the commands that count
+// elements. Users whose access is limited
 // to patterns of keys need that of the markers too: __ringway:*. RESTORE takes what
 // a server of the same version or an older one has dumped. Memcached 1.6 with the
 // meta commands.

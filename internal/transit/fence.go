@@ -26,11 +26,7 @@ const (
 // FenceKey returns the name of the fence of the fleet whose keys have that
 // prefix. Fleets that share a database of a server have fences of their own.
 func FenceKey(prefix string) string {
-	const longest = 100 // of a memcached key's 250 bytes, and in case it is encoded
-	if len(prefix) > longest {
-		prefix = prefix[:longest]
-	}
-	return FencePrefix + prefix
+	return FencePrefix + shortened(prefix)
 }
 
 // Fence is what a receiver lets the mover of one transition in by: a key on its
@@ -89,9 +85,11 @@ func (m Memcached) Fenced(ctx context.Context, f Fence) (bool, error) {
 // partPrefix begins the names of keys that are being put together from parts.
 const partPrefix = "__ringway:part:"
 
-// IsMarker reports whether a key is a tombstone, a fence, or one that is not
-// complete yet: a key of the servers' own, which is no application's.
+// IsMarker reports whether a key is a tombstone, a fence, one that is not
+// complete yet, or one that names the server's process: a key of the servers' own,
+// which is no application's.
 func IsMarker(key string) bool {
 	rest, ours := strings.CutPrefix(key, "__ringway:")
-	return ours && (strings.HasPrefix(rest, "tombstone:") || strings.HasPrefix(rest, "fence:") || strings.HasPrefix(rest, "part:"))
+	return ours && (strings.HasPrefix(rest, "tombstone:") || strings.HasPrefix(rest, "fence:") ||
+		strings.HasPrefix(rest, "part:") || strings.HasPrefix(rest, "process:"))
 }

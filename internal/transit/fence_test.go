@@ -16,6 +16,7 @@ var fence7 = Fence{Transition: 7}
 func TestIsMarker(t *testing.T) {
 	for key, want := range map[string]bool{
 		Marker("key"): true, FenceKey(""): true, FenceKey("app:"): true, PartKey("key", "x"): true, MarkerPrefix: true,
+		ProcessKey(""): true, ProcessKey("app:"): true,
 		"": false, "key": false, "__ringway:": false, "__ringway:other": false, "x" + FencePrefix: false,
 	} {
 		if IsMarker(key) != want {
@@ -78,8 +79,9 @@ func TestFence(t *testing.T) {
 
 // TestStoppedRedisMover: what happens at N while a mover is stopped between two
 // steps.
-func TestStoppedRedisMover(t *testing.T) {
-	o, n := twoRedis(t)
+func TestStoppedRedisMover(t *testing.T) { bothWays(t, testStoppedRedisMover) }
+
+func testStoppedRedisMover(t *testing.T, o, n Redis) {
 	ctx := t.Context()
 	for i, c := range []struct {
 		name string
@@ -146,18 +148,19 @@ func TestStoppedRedisMover(t *testing.T) {
 
 // TestGlance: without a look at the keys a tombstone is in the way whatever its kind,
 // and with one an open one is not.
-func TestGlance(t *testing.T) {
-	o, n := twoRedis(t)
+func TestGlance(t *testing.T) { bothWays(t, testGlance) }
+
+func testGlance(t *testing.T, o, n Redis) {
 	ctx := t.Context()
 	keys := []string{"free", "open", "closed", "there"}
 	for _, key := range keys {
 		must(t, o.Client.Set(ctx, key, "old", 0).Err())
 	}
-	if looks, fenced, err := n.GlanceFenced(ctx, fence7, keys...); fenced || looks != nil || err != nil {
+	if looks, fenced, err := n.GlanceFenced(ctx, fence7); fenced || looks != nil || err != nil {
 		t.Errorf("no fence: %v, %v, %v", looks, fenced, err)
 	}
 	must(t, n.SetFence(ctx, Fence{Transition: 8}))
-	if looks, fenced, err := n.GlanceFenced(ctx, fence7, keys...); fenced || looks != nil || err != nil {
+	if looks, fenced, err := n.GlanceFenced(ctx, fence7); fenced || looks != nil || err != nil {
 		t.Errorf("another fence: %v, %v, %v", looks, fenced, err)
 	}
 	must(t, n.SetFence(ctx, fence7))
@@ -166,7 +169,7 @@ func TestGlance(t *testing.T) {
 		must(t, err)
 	}
 	must(t, n.Client.Set(ctx, "there", "new", 0).Err())
-	put := func(look func() ([]RedisLook, bool, error), want ...Outcome) {
+	put := func(look func() (Looks, bool, error), want ...Outcome) {
 		t.Helper()
 		looks, fenced, err := look()
 		if err != nil || !fenced {
@@ -182,8 +185,8 @@ func TestGlance(t *testing.T) {
 			}
 		}
 	}
-	put(func() ([]RedisLook, bool, error) { return n.GlanceFenced(ctx, fence7, keys...) }, Copied, Blocked, Blocked, Present)
-	put(func() ([]RedisLook, bool, error) { return n.LookFenced(ctx, fence7, false, keys...) }, Present, Copied, Blocked, Present)
+	put(func() (Looks, bool, error) { return n.GlanceFenced(ctx, fence7) }, Copied, Blocked, Blocked, Present)
+	put(func() (Looks, bool, error) { return n.LookFenced(ctx, fence7, false, keys...) }, Present, Copied, Blocked, Present)
 }
 
 // TestPutFencedConditions: what is particular to parts.
@@ -213,8 +216,9 @@ func TestPutFencedConditions(t *testing.T) {
 }
 
 // TestTakeWithin: bounds of one key and of all.
-func TestTakeWithin(t *testing.T) {
-	o, _ := twoRedis(t)
+func TestTakeWithin(t *testing.T) { bothWays(t, testTakeWithin) }
+
+func testTakeWithin(t *testing.T, o, _ Redis) {
 	ctx := t.Context()
 	must(t, o.Client.Set(ctx, "small", "v", 0).Err())
 	must(t, o.Client.Set(ctx, "200k", strings.Repeat("x", 200_000), 0).Err())

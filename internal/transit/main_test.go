@@ -17,9 +17,24 @@ func twoRedis(t *testing.T) (o, n Redis) {
 	start := func() Redis {
 		c := redis.NewClient(&redis.Options{Addr: servertest.Redis(t, "--enable-debug-command", "yes").Addr()})
 		t.Cleanup(func() { c.Close() })
-		return Redis{c}
+		return Redis{Client: c}
 	}
 	return start(), start()
+}
+
+// bothWays runs a test over the client alone, and over lines.
+func bothWays(t *testing.T, test func(t *testing.T, o, n Redis)) {
+	t.Run("client", func(t *testing.T) {
+		o, n := twoRedis(t)
+		test(t, o, n)
+	})
+	t.Run("lines", func(t *testing.T) {
+		o, n := twoRedis(t)
+		o.Lines, n.Lines = NewLines(o.Client), NewLines(n.Client)
+		defer n.Lines.Close()
+		defer o.Lines.Close()
+		test(t, o, n)
+	})
 }
 
 // twoMemcached returns O and N.

@@ -2,12 +2,9 @@ package transit
 
 import (
 	"context"
-	"crypto/sha1"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"strconv"
-	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -24,7 +21,10 @@ func Marker(key string) string { return MarkerPrefix + key }
 // Redis is one Redis server, through a client of the caller's. Each method takes
 // one exchange, two if the server is sent a script for the first time. It holds
 // the server for as long as its keys take: some microseconds for a small one.
-type Redis struct{ Client *redis.Client }
+type Redis struct {
+	Client *redis.Client
+	Lines  *Lines // nil: none. With them TakeWithin, StoreFenced and Remove are quicker for many small keys
+}
 
 // RedisLook is what N says of a key before O is read.
 type RedisLook struct {
@@ -35,6 +35,17 @@ type RedisLook struct {
 
 // Closed reports a tombstone that lets no copy in.
 func (l RedisLook) Closed() bool { return l.Marker == closed }
+
+// Looks are those of several keys, in their order; a single one is of all of them.
+type Looks []RedisLook
+
+// Of returns that of the key in place i.
+func (l Looks) Of(i int) *RedisLook {
+	if len(l) == 1 {
+		i = 0
+	}
+	return &l[i]
+}
 
 // Looker has the commands of a look at one key, to be sent with others.
 type Looker struct {
@@ -92,10 +103,10 @@ func (r Redis) Look(ctx context.Context, keys ...string) ([]RedisLook, error) {
 type RedisValue struct {
 	Key     string
 	Payload string  // as DUMP gives it, or with Plain the value itself
-	Plain   bool    // it is a string
 	Expires int64   // ms since 1970; -1: never
-	State   Outcome // 0: it is here; Gone, TooBig or Later
 	Size    int64   // bytes of memory; with TooBig only
+	State   Outcome // 0: it is here; Gone, TooBig or Later
+	Plain   bool    // it is a string
 }
 
 // A Bound says how much is worth reading at a time. A zero field is no bound.
@@ -113,6 +124,40 @@ func (r Redis) Take(ctx context.Context, limit int64, keys ...string) ([]RedisVa
 
 // TakeWithin reads keys of O, 1000 at most.
 func (r Redis) TakeWithin(ctx context.Context, b Bound, keys ...string) ([]RedisValue, error) {
+	all := int64(len(keys)) * shortValue
+	if r.Lines == nil || b.Bytes > 0 && b.Bytes < 2*shortValue || b.Total > 0 && b.Total < all {
+		return r.takeScripted(ctx, b, keys...)
+	}
+	values, rest, err := r.Lines.takeShort(ctx, keys)
+	if err != nil || len(rest) == 0 {
+		return values, err
+	}
+	return values, r.takeRest(ctx, b, values, rest)
+}
+
+// takeRest reads what takeShort has left, as far as the bound allows.
+func (r Redis) takeRest(ctx context.Context, b Bound, values []RedisValue, rest []int) error {
+	if b.Total > 0 {
+		for i := range values {
+			b.Total -= int64(len(values[i].Payload))
+		}
+		b.Total = max(b.Total, 1) // one key at least
+	}
+	keys := make([]string, len(rest))
+	for j, i := range rest {
+		keys[j] = values[i].Key
+	}
+	found, err := r.takeScripted(ctx, b, keys...)
+	if err != nil {
+		return err
+	}
+	for j, i := range rest {
+		values[i] = found[j]
+	}
+	return nil
+}
+
+func (r Redis) takeScripted(ctx context.Context, b Bound, keys ...string) ([]RedisValue, error) {
 	reply, err := takeScript.Run(ctx, r.Client, keys, b.Bytes, b.Elements, b.Total).Slice()
 	if err != nil {
 		return nil, err
@@ -156,113 +201,44 @@ func first(list []any) any {
 	return list[0]
 }
 
-// plainFirst returns which values are here, those that are plain first, and how
-// many of these there are. The places of the others are noted in results.
-func plainFirst(values []RedisValue, results []Result) (at []int, plain int) {
-	at = make([]int, 0, len(values))
-	for i, v := range values {
-		switch {
-		case v.State != 0:
-			results[i].Outcome = v.State
-		case v.Plain:
-			at = append(at, i)
-		}
-	}
-	plain = len(at)
-	for i, v := range values {
-		if v.State == 0 && !v.Plain {
-			at = append(at, i)
-		}
-	}
-	return at, plain
-}
-
 // Store writes at N what Take read at O. looks are of the same keys, from before
 // that.
-func (r Redis) Store(ctx context.Context, looks []RedisLook, values []RedisValue) ([]Result, error) {
-	return r.store(ctx, nil, looks, values)
+func (r Redis) Store(ctx context.Context, looks Looks, values []RedisValue) ([]Result, error) {
+	return r.run(ctx, storeCall(nil, looks, values))
 }
 
 // StoreFenced is Store for a mover: nothing arrives unless N lets it in.
-func (r Redis) StoreFenced(ctx context.Context, f Fence, looks []RedisLook, values []RedisValue) ([]Result, error) {
-	return r.store(ctx, &f, looks, values)
-}
-
-func (r Redis) store(ctx context.Context, f *Fence, looks []RedisLook, values []RedisValue) ([]Result, error) {
-	results := make([]Result, len(values))
-	at, plain := plainFirst(values, results)
-	if len(at) == 0 {
-		return results, nil
-	}
-	oldest, newest := looks[at[0]].Since, looks[at[0]].Since
-	keys := make([]string, len(at), 2*len(at)+1)
-	args := make([]any, 5, 5+2*len(at))
-	for j, i := range at {
-		oldest, newest = min(oldest, looks[i].Since), max(newest, looks[i].Since)
-		keys[j] = values[i].Key
-		keys = append(keys, Marker(values[i].Key))
-		args = append(args, max(values[i].Expires, 0), values[i].Payload)
-	}
-	for j, i := range at {
-		if looks[i].Marker != "" {
-			args = append(args, j+1, looks[i].Marker)
-		}
-	}
-	args[0], args[1], args[2], args[3], args[4] = CopyLimit.Milliseconds(), "", oldest, newest, plain
-	if f != nil {
-		keys, args[1] = append(keys, f.key()), f.value()
-	}
-	return results, outcomesOf(storeScript.Run(ctx, r.Client, keys, args...), results, at)
+func (r Redis) StoreFenced(ctx context.Context, f Fence, looks Looks, values []RedisValue) ([]Result, error) {
+	return r.run(ctx, storeCall(&f, looks, values))
 }
 
 // Remove removes at O what is still as Take read it: value and expiry.
 func (r Redis) Remove(ctx context.Context, values ...RedisValue) ([]Result, error) {
-	results := make([]Result, len(values))
-	at, plain := plainFirst(values, results)
-	if len(at) == 0 {
-		return results, nil
-	}
-	keys := make([]string, len(at))
-	args := make([]any, 1, 1+2*len(at))
-	args[0] = plain
-	for j, i := range at {
-		keys[j] = values[i].Key
-		args = append(args, digest(values[i].Payload), values[i].Expires)
-	}
-	return results, outcomesOf(removeScript.Run(ctx, r.Client, keys, args...), results, at)
+	return r.run(ctx, removeCall(values))
 }
 
-// digest is what a payload is recognised by: itself if it is short, which saves
-// the server the hashing, else its SHA-1 and its length. That is longer than what
-// is short, so that no value is taken for the digest of another one.
-func digest(payload string) string {
-	if len(payload) <= 64 {
-		return payload
+func (r Redis) run(ctx context.Context, c call) ([]Result, error) {
+	if len(c.at) == 0 {
+		return c.results, nil
 	}
-	return fmt.Sprintf("sha1:%x:%020d", sha1.Sum([]byte(payload)), len(payload))
-}
-
-// outcomesOf reads the words of a script into the results at those places.
-func outcomesOf(cmd *redis.Cmd, results []Result, at []int) error {
-	words, err := cmd.StringSlice()
+	if r.Lines != nil {
+		reply, err := r.Lines.run(ctx, c)
+		if err != nil {
+			return c.results, err
+		}
+		return c.results, c.read(reply)
+	}
+	list := make(wordList, 0, c.words)
+	c.write(&list)
+	args := make([]any, 0, len(list)-c.keys)
+	for _, word := range list[c.keys:] {
+		args = append(args, word)
+	}
+	reply, err := c.script.Run(ctx, r.Client, list[:c.keys], args...).Slice()
 	if err != nil {
-		return err
+		return c.results, err
 	}
-	if len(words) != len(at) {
-		return errReply
-	}
-	for i, text := range words {
-		word, why, _ := strings.Cut(text, " ")
-		outcome, known := outcomeOf(word)
-		if !known {
-			return errReply
-		}
-		results[at[i]].Outcome = outcome
-		if outcome == Refused {
-			results[at[i]].Err = errors.New("transit: the server refused the copy: " + why)
-		}
-	}
-	return nil
+	return c.results, c.read(reply)
 }
 
 // Copy brings keys from O to N, those of at most limit bytes each; 0: any. What

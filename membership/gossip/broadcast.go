@@ -10,8 +10,10 @@ import (
 // takes the place of the older.
 
 func (g *Gossip) passOnRecord(r ledger.Record) {
-	g.passOn("record "+r.ID, ledger.Message{Records: []ledger.Record{r}})
+	g.passOn(recordName(r.ID), ledger.Message{Records: []ledger.Record{r}})
 }
+
+func recordName(id string) string { return "record " + id }
 
 func (g *Gossip) passOnAbort(a ledger.Abort) {
 	g.passOn(fmt.Sprintf("abort %s %d", a.Kind, a.Transition), ledger.Message{Aborts: []ledger.Abort{a}})

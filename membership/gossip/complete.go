@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -77,11 +78,7 @@ func (s *settings) completeNode() error {
 	if n.Kind == "" {
 		n.Kind = membership.Redis
 	}
-	weight := n.Weight
-	if weight == 0 {
-		weight = 1
-	}
-	record := ledger.Record{ID: s.Name, Kind: n.Kind, Address: n.Address, Zone: n.Zone, Weight: weight, State: membership.Joining, Stamp: 1}
+	record := ledger.Record{ID: s.Name, Kind: n.Kind, Address: n.Address, Zone: n.Zone, Weight: cmp.Or(n.Weight, 1), State: membership.Joining, Stamp: 1}
 	if err := record.Validate(); err != nil {
 		return fmt.Errorf("gossip: Config.Node: %w", err)
 	}
@@ -177,7 +174,28 @@ func (s *settings) completePlacement() error {
 	if _, err := ring.FingerprintOf(ring.Nodes("any"), s.Placement); err != nil {
 		return fmt.Errorf("gossip: Config.Placement: %w", err)
 	}
+	if s.Node == nil {
+		return nil
+	}
+	if err := s.fitAlone(cmp.Or(s.Node.Weight, 1)); err != nil {
+		return fmt.Errorf("gossip: Config.Node.Weight: %w", err)
+	}
 	return nil
+}
+
+// fit fails if there is no ring of these nodes: it would have too many tokens, or
+// one of them none.
+func (s *settings) fit(nodes []ring.Node) error {
+	_, err := ring.FingerprintOf(nodes, s.Placement)
+	return err
+}
+
+// fitAlone fails if a node of that weight is too much or too little for any ring.
+func (s *settings) fitAlone(weight float64) error {
+	if weight == 1 { // it was tried with the placement, and most have it
+		return nil
+	}
+	return s.fit([]ring.Node{{ID: "node", Weight: weight}})
 }
 
 // seed is a member to ask first.

@@ -102,11 +102,19 @@ func (d delegate) ahead(m ledger.Message, from string) bool {
 // the ledger: clients do not dial its address, this member does not pass it on,
 // and it takes no part in transitions.
 func (d delegate) admits(r ledger.Record) bool {
-	if d.cfg.allow.allows(r.Address) {
-		return true
+	if !d.cfg.allow.allows(r.Address) {
+		d.ignore(badServer, r.ID, fmt.Sprintf("its server is at %q, which AllowServers and AllowServerNames do not allow", r.Address))
+		return false
 	}
-	d.ignore(badServer, r.ID, fmt.Sprintf("its server is at %q, which AllowServers and AllowServerNames do not allow", r.Address))
-	return false
+	err := d.cfg.fitAlone(r.Weight)
+	if err == nil && r.Step != "" {
+		err = d.cfg.fitAlone(r.NextWeight)
+	}
+	if err != nil {
+		d.ignore(badWeight, r.ID, err.Error())
+		return false
+	}
+	return true
 }
 
 // NotifyAlive refuses members that do not belong here. Those of a later version

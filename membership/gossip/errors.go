@@ -22,6 +22,10 @@ var (
 // not know the node: what it holds may be old.
 type HoldsKeysError = lifecycle.HoldsKeysError
 
+// ServerTakenError ends an agent whose server is that of another node of the fleet:
+// it would remove what belongs to that one.
+type ServerTakenError = lifecycle.ServerTakenError
+
 // NameTakenError ends a member that has not yet joined when another one has used
 // its name for longer than Timing.ConflictAfter.
 type NameTakenError struct {

@@ -56,6 +56,22 @@ func TestConvergence(t *testing.T) {
 	}
 }
 
+// TestConvergenceOf50 is the part of it that a larger fleet has time for in each run
+// of the tests: with the race detector a second of its life takes 0.15 s. The rest
+// is for make evidence.
+func TestConvergenceOf50(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleetOn(t, evidenceNetwork(0))
+		defer f.end()
+		e := &experiment{fleet: f, size: 50, watch: newWatch(f)}
+		e.begin()
+		e.leave(nodeName(1))
+		e.lose(nodeName(25))
+		t.Logf("%d views looked at", e.watch.views)
+	})
+}
+
 // experiment is one fleet's life.
 type experiment struct {
 	*fleet
@@ -67,6 +83,28 @@ type experiment struct {
 func nodeName(i int) string { return fmt.Sprintf("node-%03d", i) }
 
 func (e *experiment) run() {
+	e.begin()
+	e.node(nodeName(e.size))
+	e.names = append(e.names, nodeName(e.size))
+	e.settled("one more joins")
+
+	lost := nodeName(e.size / 2)
+	e.lose(lost)
+	e.node(lost)
+	e.names = append(e.names, lost)
+	e.settled("it returns: purged, and joins")
+	e.leave(nodeName(1))
+
+	for i := range 3 {
+		e.crash(nodeName(2 + i))
+		e.without(nodeName(2 + i))
+	}
+	e.settled("three crash at once: until they are evicted")
+	e.partition()
+	e.flap()
+}
+
+func (e *experiment) begin() {
 	e.node(nodeName(0), bootstrap)
 	e.names = []string{nodeName(0)}
 	for i := range 3 {
@@ -78,34 +116,23 @@ func (e *experiment) run() {
 		e.names = append(e.names, nodeName(i))
 	}
 	e.settled("all others join at once")
-	e.node(nodeName(e.size))
-	e.names = append(e.names, nodeName(e.size))
-	e.settled("one more joins")
+}
 
-	lost := nodeName(e.size / 2)
-	e.crash(lost)
-	e.without(lost)
+func (e *experiment) lose(name string) {
+	e.crash(name)
+	e.without(name)
 	e.settled("one crashes: until it is evicted")
-	e.node(lost)
-	e.names = append(e.names, lost)
-	e.settled("it returns: purged, and joins")
+}
 
-	leaver := e.members[nodeName(1)]
-	delete(e.members, nodeName(1))
-	e.without(nodeName(1))
+func (e *experiment) leave(name string) {
+	leaver := e.members[name]
+	delete(e.members, name)
+	e.without(name)
 	began := time.Now()
 	if err := leaver.Leave(e.t.Context()); err != nil {
 		e.t.Errorf("leave: %v", err)
 	}
 	e.settledSince(began, "one leaves")
-
-	for i := range 3 {
-		e.crash(nodeName(2 + i))
-		e.without(nodeName(2 + i))
-	}
-	e.settled("three crash at once: until they are evicted")
-	e.partition()
-	e.flap()
 }
 
 // partition cuts 3 of 10 nodes off for 90 s.

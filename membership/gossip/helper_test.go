@@ -2,6 +2,7 @@ package gossip
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -19,6 +20,7 @@ type fakeServer struct {
 	mu     sync.Mutex
 	keys   map[string]bool
 	down   bool
+	reason error // why; nil: errDown
 	purges int
 	sweeps int
 	tries  int
@@ -45,7 +47,7 @@ func (s *fakeServer) Probe(context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.down {
-		return errDown
+		return cmp.Or(s.reason, errDown)
 	}
 	return nil
 }

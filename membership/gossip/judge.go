@@ -15,9 +15,12 @@ func (n *node) judge(now time.Time) {
 	}
 	n.judgedAt = now
 	n.watchIsolation(now)
-	if ids := n.judgement.Tick(now, n.ledger, n.cfg.Name, n.alive); len(ids) > 0 {
-		n.callTheRoll(ids)
+	ids := n.judgement.Tick(now, n.ledger, n.cfg.Name, n.alive)
+	if len(ids) > 0 {
+		n.callTheRoll(ids) // who answers says more than who is shown
+		return
 	}
+	n.mustered(n.ledger.Muster(n.alive))
 }
 
 func (n *node) evict(now time.Time, id string) {

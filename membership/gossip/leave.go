@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/ringway/ringway/membership"
+	"github.com/ringway/ringway/ring"
 )
 
 // Leave takes the member out of the fleet and closes it. A node is announced as
@@ -73,6 +75,7 @@ func (g *Gossip) withdraw(ctx context.Context) error {
 // members than it takes for all to hear: news go before all else in a packet, to
 // up to three members a round, ten rounds long.
 func (g *Gossip) sayGoodbye(ctx context.Context) {
+	g.spreadLeft(ctx)
 	ended := make(chan struct{})
 	g.inbox.post(func() { g.loop.leaving = true; close(ended) })
 	select { // from here on the loop calls nothing of memberlist that could come after Leave
@@ -91,11 +94,45 @@ func (g *Gossip) sayGoodbye(ctx context.Context) {
 		return
 	}
 	select {
-	case <-time.After(10 * g.cfg.Network.gossip().GossipInterval):
+	case <-time.After(goodbyeRounds * g.cfg.Network.gossip().GossipInterval):
 	case <-ctx.Done():
 	case <-g.ctx.Done():
 	}
 }
+
+// spreadLeft lets the news that the node is LEFT get a start. In a large fleet that
+// has just swept, the meta data of all nodes are on their way, and memberlist sends
+// those before it has room for other news. What is shown in meta data goes with
+// them, but only until the member says that it is going, which takes their place:
+// all who have not heard by then would take the node for a dead one and evict it.
+func (g *Gossip) spreadLeft(ctx context.Context) {
+	if g.cfg.Node == nil {
+		return
+	}
+	tick := time.NewTicker(g.cfg.Network.gossip().GossipInterval)
+	defer tick.Stop()
+	for range goodbyeRounds {
+		if g.members.Load() < 2 || g.queue.sent(recordName(g.cfg.Name)) >= enoughSent {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		case <-g.ctx.Done():
+			return
+		}
+	}
+}
+
+const (
+	// goodbyeRounds is how many rounds of gossip a goodbye is given.
+	goodbyeRounds = 10
+
+	// enoughSent is how many members a message is sent to until one may be sure
+	// that it goes round: each of them sends it on.
+	enoughSent = 3
+)
 
 // SetWeight changes the weight of the node: as soon as no other transition is
 // under way, keys move to or from it.
@@ -108,8 +145,27 @@ func (g *Gossip) SetWeight(weight float64) error {
 	if err := record.Validate(); err != nil {
 		return fmt.Errorf("gossip: SetWeight: %w", err)
 	}
-	g.inbox.post(func() { g.loop.node.weight = weight; g.loop.dirty = true })
+	if err := g.cfg.fitAlone(weight); err != nil {
+		return fmt.Errorf("gossip: SetWeight: %w", err)
+	}
+	fits := true
+	g.do(func() {
+		l := g.loop
+		if fits = l.node.fits(weight); fits {
+			l.node.weight, l.dirty = weight, true
+		}
+	})
+	if !fits {
+		return fmt.Errorf("gossip: SetWeight: got %g, want less: with the other nodes the ring would have too many tokens", weight)
+	}
 	return nil
+}
+
+// fits reports whether the fleet has room for the node at another weight.
+func (n *node) fits(weight float64) bool {
+	nodes := n.currentView().Next(n.record.Kind)
+	nodes = slices.DeleteFunc(nodes, func(o ring.Node) bool { return o.ID == n.cfg.Name })
+	return n.cfg.fit(append(nodes, ring.Node{ID: n.cfg.Name, Weight: weight})) == nil
 }
 
 func ipNet(p netip.Prefix) net.IPNet {

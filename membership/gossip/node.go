@@ -7,15 +7,17 @@ import (
 	"github.com/ringway/ringway/membership"
 	"github.com/ringway/ringway/membership/internal/ledger"
 	"github.com/ringway/ringway/membership/internal/lifecycle"
+	"github.com/ringway/ringway/ring"
 )
 
 // node is the part of the loop that speaks for a server.
 type node struct {
 	*loop
-	machine *lifecycle.Machine
-	health  lifecycle.Health
-	healthy bool
-	probed  error // of the last probe
+	machine  *lifecycle.Machine
+	health   lifecycle.Health
+	healthy  bool
+	probed   error // of the last probe
+	silences silences
 
 	weight    float64        // that the node is to have; 0: as it is
 	withdrawn []chan<- error // who waits for the node to be LEFT
@@ -23,14 +25,17 @@ type node struct {
 	hurries   bool           // within LeaveTimeout
 	released  bool           // nobody waits for it any more
 
-	record ledger.Record // as the machine said last
-	known  bool          // it concerns the fleet's ledger
-	waits  string
+	record  ledger.Record // as the machine said last
+	known   bool          // it concerns the fleet's ledger
+	met     bool          // the node has seen what the fleet knows of it
+	resumed bool          // the fleet had gone on with it
+	waits   string
 
 	judgement ledger.Judge
 	alone     isolation
 	judgedAt  time.Time
 	calling   bool // the roll is being called
+	freeze    freeze
 	job       job
 }
 
@@ -52,6 +57,7 @@ func newNode(l *loop) *node {
 		ID: first.ID, Kind: first.Kind, Address: first.Address, Zone: first.Zone, Weight: first.Weight,
 		Generation: generationAt(time.Now()),
 		Bootstrap:  cfg.Bootstrap, Purge: cfg.Purge, Timing: l.cfg.Timing.lifecycle(),
+		Fits: func(nodes []ring.Node) bool { return l.cfg.fit(nodes) == nil },
 	})
 	n.record = n.machine.Record()
 	n.health.FailuresToFall = l.cfg.Timing.ProbeFailures
@@ -86,7 +92,7 @@ func (n *node) step(now time.Time) {
 func (n *node) stepOnce(now time.Time) (again bool) {
 	out := n.machine.Step(lifecycle.Input{
 		Now: now, Ledger: n.ledger, Contact: n.contact.joined && !n.alone.held && !n.outvoted(), Healthy: n.healthy,
-		RoutersSeen: n.routersSeen(), Leave: n.withdraws, Hurry: n.hurries, Weight: n.weight,
+		Seen: n.alive, RoutersSeen: n.routersSeen(), Leave: n.withdraws, Hurry: n.hurries, Weight: n.weight,
 	})
 	if out.Err != nil {
 		n.log.Error("the node must not join", "error", out.Err)
@@ -97,6 +103,7 @@ func (n *node) stepOnce(now time.Time) (again bool) {
 		n.log.Info("node changes its state", "from", n.record.State, "to", out.Record.State, "step", out.Record.Step, "epoch", out.Record.Stamp)
 	}
 	n.record, n.known, n.waits = out.Record, out.Known, out.Waits
+	n.met, n.resumed = out.Met, out.Resumed
 	if out.RolledBack {
 		n.rolledBack(out)
 	}
@@ -195,13 +202,12 @@ func (n *node) probe() {
 func (n *node) probedOnce(err error) {
 	before := n.healthy
 	n.healthy, n.probed = n.health.Record(err == nil), err
-	if n.healthy == before {
-		return
-	}
-	n.dirty = true
-	if n.healthy {
+	n.dirty = n.dirty || n.healthy != before
+	switch {
+	case n.healthy && !before:
+		n.silences.forget()
 		n.log.Info("the server answers")
-	} else {
+	case !n.healthy && err != nil && n.silences.first(err):
 		n.log.Warn("the server does not answer", "error", err)
 	}
 }

@@ -48,6 +48,17 @@ func (q *queue) size() int {
 	return len(q.byName)
 }
 
+// sent returns how often a message was sent so far. One that is not there was sent as
+// often as is needed.
+func (q *queue) sent(name string) int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if m := q.byName[name]; m != nil {
+		return m.sent
+	}
+	return math.MaxInt
+}
+
 // take returns what goes into the next packet, in which limit bytes are free and
 // each message takes overhead more than its own.
 func (q *queue) take(overhead, limit int) (texts [][]byte) {

@@ -65,8 +65,7 @@ func (g *Gossip) present(ask map[string]netip.AddrPort) map[string]bool {
 func (n *node) called(ids []string, present map[string]bool) {
 	n.calling = false
 	answered, stay := n.ledger.Muster(func(id string) bool { return id == n.cfg.Name || present[id] })
-	if 2*answered <= stay {
-		n.log.Warn("nobody is evicted: too few nodes of the ring answer, so this one may be cut off", "answered", answered, "of", stay)
+	if n.mustered(answered, stay); 2*answered <= stay {
 		return
 	}
 	now := time.Now()

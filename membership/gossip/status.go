@@ -18,6 +18,7 @@ type Member struct {
 
 	Gossip  netip.AddrPort // where it gossips; zero if it is not seen
 	Alive   bool           // it is seen
+	Later   bool           // it is seen, and not understood: it speaks another version of the protocol
 	Evicted bool           // an eviction stands: it is in no view until it comes back empty
 	Since   time.Time      // when State changed last, by the member's own clock; zero for a client
 	HTTP    string         // the URL at which a node's agent answers; empty: none is known
@@ -83,7 +84,7 @@ func (l *loop) addSeen(all map[string]*Member, name string, p *peer) {
 			m.Member, m.Since = p.meta.Record.Member(), sinceOf(p.meta.Record)
 		}
 	}
-	m.Gossip, m.Alive = p.addr, true
+	m.Gossip, m.Alive, m.Later = p.addr, true, !p.understood
 	if p.understood {
 		m.HTTP = httpURL(p.meta.HTTP, p.addr)
 		m.Epoch, m.Fingerprint = p.meta.Epoch, hex.EncodeToString(p.meta.Fingerprint[:])
@@ -109,9 +110,12 @@ type Status struct {
 	// Of a node; all zero for a client.
 	Node      membership.Member // as the agent announces it
 	Since     time.Time         // when Node.State changed last
+	Met       bool              // the node has seen what the fleet knows of it
+	Resumed   bool              // the fleet had gone on with it when the agent started: its server was not looked at
 	Waits     string            // for what, in a few words; empty: for nothing
 	Healthy   bool              // the server answers its probes
 	Probe     error             // of the last probe
+	Freeze    Freeze            // whether it evicts nobody
 	Task      string            // what is being done with the server: count, purge, sweep, hand over; empty: nothing
 	TaskError error             // of the last task; it is tried again
 }
@@ -138,6 +142,8 @@ func (l *loop) statusNow() Status {
 		return s
 	}
 	s.Node, s.Since = n.record.Member(), sinceOf(n.record)
+	s.Met, s.Resumed = n.met, n.resumed
+	s.Freeze = Freeze{On: n.freeze.on, Here: n.freeze.here, Stay: n.freeze.stay}
 	s.Waits, s.Healthy, s.Probe, s.TaskError = n.waits, n.healthy, n.probed, n.job.err
 	switch {
 	case !c.takenAt.IsZero() && !c.joined:

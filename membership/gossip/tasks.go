@@ -124,6 +124,11 @@ func (n *node) finished(task lifecycle.Task, number uint64, count int64, at time
 		return
 	}
 	w.err = err
+	if taken := (*ServerTakenError)(nil); errors.As(err, &taken) {
+		n.log.Error("the node must not join", "error", err)
+		n.finish(err)
+		return
+	}
 	if err != nil {
 		w.failures++
 		wait := min(n.cfg.Timing.ProbeInterval<<min(w.failures-1, 6), 30*time.Second)

@@ -29,9 +29,9 @@ func (n Network) String() string {
 // Timing holds the waits of a member. A field that is 0 has the default of the
 // Network: those of LAN are given below.
 type Timing struct {
-	// MinReady (5 s) is how long a server must answer without a pause before the
-	// node is announced. Each return of the node within ReturnWithin (10 min)
-	// doubles it, up to MaxReady (10 min).
+	// MinReady (5 s) is how long a server must have been healthy before the node is
+	// announced: fewer than ProbeFailures probes in a row have failed. Each return
+	// of the node within ReturnWithin (10 min) doubles it, up to MaxReady (10 min).
 	MinReady, MaxReady, ReturnWithin time.Duration
 
 	// BatchWindow (2 s) is how long after its first announcement a transition

@@ -99,6 +99,15 @@ func TestLaterVersionIsIgnored(t *testing.T) {
 		g.loop.take(g.inbox.take())
 		g.loop.take(g.inbox.take()) // the warnings
 	}
+	var later []string
+	for _, m := range g.loop.membersNow() {
+		if m.Later {
+			later = append(later, m.ID)
+		}
+	}
+	if len(later) != 1 || later[0] != "b" {
+		t.Errorf("members of another version: %q, want b", later)
+	}
 	if !g.loop.alive("b") || len(g.loop.ledger.Records()) != 0 || g.loop.contact.understood {
 		t.Errorf("alive %v, records %v, understood %v", g.loop.alive("b"), g.loop.ledger.Records(), g.loop.contact.understood)
 	}

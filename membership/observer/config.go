@@ -48,6 +48,11 @@ type Config struct {
 	// reported; 0 means 10 s.
 	Convergence time.Duration
 
+	// RebuiltAfter is how long no agent of the fleet that is followed may answer
+	// before one that was begun anew is followed, with its lower epochs; 0 means 1
+	// min. See the package's comment.
+	RebuiltAfter time.Duration
+
 	// OnError is told what Next cannot return: agents that fail, answer nonsense,
 	// have gone back, or disagree. It is called from several goroutines, and must
 	// not close the observer. nil: nobody is told.
@@ -60,8 +65,8 @@ func (c Config) String() string {
 	if c.Token != "" {
 		token = "hidden"
 	}
-	return fmt.Sprintf("{Agents:%q Cluster:%q Token:%s TLS:%t Transport:%t AnswerTimeout:%v RetryMin:%v RetryMax:%v Convergence:%v}",
-		c.Agents, c.Cluster, token, c.TLS != nil, c.Transport != nil, c.AnswerTimeout, c.RetryMin, c.RetryMax, c.Convergence)
+	return fmt.Sprintf("{Agents:%q Cluster:%q Token:%s TLS:%t Transport:%t AnswerTimeout:%v RetryMin:%v RetryMax:%v Convergence:%v RebuiltAfter:%v}",
+		c.Agents, c.Cluster, token, c.TLS != nil, c.Transport != nil, c.AnswerTimeout, c.RetryMin, c.RetryMax, c.Convergence, c.RebuiltAfter)
 }
 
 // GoString is String, for %#v.
@@ -80,6 +85,7 @@ func (c Config) withDefaults() (Config, error) {
 		{"RetryMin", &c.RetryMin, 500 * time.Millisecond},
 		{"RetryMax", &c.RetryMax, 10 * time.Second},
 		{"Convergence", &c.Convergence, 10 * time.Second},
+		{"RebuiltAfter", &c.RebuiltAfter, time.Minute},
 	}
 	for _, d := range durations {
 		if *d.value < 0 {

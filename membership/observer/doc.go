@@ -12,9 +12,15 @@
 // so is what an agent sends that is not a view in all its parts: see package
 // agentapi; and with Config.Cluster, an agent of another fleet. When no agent answers, the last view stays, for as long as it takes.
 //
-// Epochs are counted by the agents together. If all of them were stopped at
-// once and began to count anew, an observer would wait until they have come past
-// the epoch that it knows. It reports that each has gone back; start it anew.
+// Epochs are counted by the agents together. If all of them were lost and the fleet
+// was begun anew, its epochs begin anew too. What says so are the generations of the
+// nodes, which grow with each start of an agent: every node of the new fleet started
+// later than every node of the one before. Such a fleet is followed once no agent of
+// the one before has answered for Config.RebuiltAfter, and that is reported; from
+// then on agents of the one before are passed over. As long as one of these answers,
+// whatever its epoch, nothing of the kind happens: an agent that began a fleet by
+// mistake, beside one that lives, takes no clients away. It takes up to half a minute
+// more, the time that an agent lets an answer wait.
 //
 // Agents of one epoch say the same, but for the health of members, where the
 // agent decides that was followed so far. If two of them have other rings, the

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ringway/ringway/membership"
 )
@@ -16,6 +17,9 @@ type fleet struct {
 
 	current answer // the view in force
 	leader  int    // the agent that said so; -1 before the first answer
+
+	anewSince time.Time // since when only agents of a fleet begun anew answer; zero: others do
+	horizon   uint64    // the last generation of the fleet that was given up for one begun anew; 0: none was
 }
 
 // standing is what is known of one agent.
@@ -43,7 +47,7 @@ func (f *fleet) answered(i int, a answer) (news bool, err error) {
 	s.answers = true
 	if !a.unchanged {
 		if before := s.said.view.Epoch; a.view.Epoch < before {
-			err = fmt.Errorf("epoch: got %d after %d: it was started anew and has not found the fleet, or the fleet was; it is passed over until it has caught up with %d",
+			err = fmt.Errorf("epoch: got %d after %d: it was started anew and has not found the fleet, or the fleet was; it is passed over until it has caught up with %d, or nobody of the fleet before answers any more",
 				a.view.Epoch, before, f.current.view.Epoch)
 		}
 		news = !s.said.equal(a)
@@ -63,7 +67,7 @@ func (f *fleet) failed(i int) {
 func (f *fleet) settle() {
 	next := -1
 	for i := range f.agents {
-		if s := f.agents[i]; !s.answers || f.leader >= 0 && s.said.view.Epoch < f.current.view.Epoch {
+		if s := f.agents[i]; !s.answers || f.leftBehind(i) || f.leader >= 0 && s.said.view.Epoch < f.current.view.Epoch {
 			continue
 		}
 		if next < 0 || slices.Compare(f.rank(i), f.rank(next)) > 0 {

@@ -172,13 +172,14 @@ func (o *Observer) take(i int, number uint64, got answer, failure error) (news b
 	o.newest[i], o.faults[i] = number, failure
 	if failure != nil {
 		o.fleet.failed(i)
-		return false, []error{o.publish()}, failure
+	} else {
+		var back error
+		if news, back = o.fleet.answered(i, got); back != nil {
+			reports = append(reports, o.named(i, back))
+		}
 	}
-	news, back := o.fleet.answered(i, got)
-	if back != nil {
-		reports = append(reports, o.named(i, back))
-	}
-	return news, append(reports, o.publish()), nil
+	reports = append(reports, o.fleet.reconsider(time.Now(), o.cfg.RebuiltAfter), o.publish())
+	return news, reports, failure
 }
 
 // publish hands out the view in force if it is another one, and returns what is

@@ -31,6 +31,7 @@ type Fake struct {
 	closed   chan struct{}
 	delay    time.Duration
 	starts   int
+	mark     string
 	memory   [2]int64
 	counters Counters
 }
@@ -114,6 +115,7 @@ func (f *Fake) Restart(keep bool) {
 	f.starts++
 	if !keep {
 		clear(f.keys)
+		f.mark = ""
 	}
 }
 
@@ -199,6 +201,32 @@ func (f *Fake) Identity(ctx context.Context) (string, error) {
 	return fmt.Sprintf("start %d", f.starts), nil
 }
 
+// Mark implements dataserver.Server.
+func (f *Fake) Mark(ctx context.Context, text string) error {
+	if err := f.enter(ctx, "mark", false, nil); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.mark = text
+	return nil
+}
+
+// Marked implements dataserver.Server.
+func (f *Fake) Marked(ctx context.Context) (string, error) {
+	if err := f.enter(ctx, "mark", false, nil); err != nil {
+		return "", err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.mark, nil
+}
+
+// Lasting implements dataserver.Server: true, as for Redis.
+func (f *Fake) Lasting(ctx context.Context) (bool, error) {
+	return f.kind == membership.Redis, f.enter(ctx, "settings", false, nil)
+}
+
 // Count implements dataserver.Server.
 func (f *Fake) Count(ctx context.Context) (n int64, err error) {
 	if err := f.enter(ctx, "count", false, func(c *Counters) { c.Counts++ }); err != nil {
@@ -217,7 +245,13 @@ func (f *Fake) Purge(ctx context.Context, progress func(removed int64)) (int64, 
 	if err := f.enter(ctx, "purge", true, func(c *Counters) { c.Purges++ }); err != nil {
 		return 0, err
 	}
-	return f.remove(func(string) bool { return false }, progress), nil
+	removed := f.remove(func(string) bool { return false }, progress)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.prefix == "" {
+		f.mark = "" // as with FLUSHDB
+	}
+	return removed, nil
 }
 
 // Sweep implements dataserver.Server.

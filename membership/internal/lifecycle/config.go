@@ -5,6 +5,7 @@ import (
 
 	"github.com/ringway/ringway/membership"
 	"github.com/ringway/ringway/membership/internal/ledger"
+	"github.com/ringway/ringway/ring"
 )
 
 // Config says what the agent speaks for.
@@ -27,12 +28,15 @@ type Config struct {
 	// it; without it such a server is refused.
 	Purge bool
 
+	// Fits reports whether there is a ring of these nodes; nil: of any.
+	Fits func([]ring.Node) bool
+
 	Timing Timing
 }
 
 // Timing holds the waits of the path. All must be above 0.
 type Timing struct {
-	// MinReady is how long a node must answer without a pause before it is
+	// MinReady is how long a node must have been healthy before it is
 	// announced. Each return within ReturnWithin doubles it, up to MaxReady.
 	MinReady, MaxReady, ReturnWithin time.Duration
 
@@ -85,6 +89,9 @@ type Input struct {
 
 	Healthy bool // the server answers its probes: see Health
 
+	// Seen reports whether the agent of another node is seen; nil: all are.
+	Seen func(id string) bool
+
 	// RoutersSeen is the smallest epoch that a visible router shows, or the
 	// largest number there is without routers.
 	RoutersSeen uint64
@@ -102,6 +109,11 @@ type Output struct {
 	Record   ledger.Record
 	Announce bool
 	Known    bool
+
+	// Met says that the node has seen what the fleet knows of it, and Resumed that
+	// the fleet had gone on with it while its agent was away: then its server is
+	// neither counted nor emptied.
+	Met, Resumed bool
 
 	Task Task
 	For  uint64 // what to answer with: a Purge's eviction, a Sweep's or HandOver's transition, or a later Sweep's epoch
@@ -126,4 +138,12 @@ type HoldsKeysError struct {
 	ID      string
 	Address string
 	Keys    int64
+}
+
+// ServerTakenError is returned for a server that another node of the fleet speaks
+// for.
+type ServerTakenError struct {
+	ID      string
+	Address string
+	Owner   string // the other node
 }

@@ -46,7 +46,7 @@ func (m *Machine) joining() {
 		m.enter(membership.Active)
 		return
 	}
-	if m.empty() && m.ready() && m.mayBegin() {
+	if m.empty() && m.ready() && m.mayBegin() && m.fits(m.rec.Weight) {
 		m.begin(membership.Announced)
 		m.rec.Swept = m.rec.Transition // it holds nothing
 	}
@@ -73,6 +73,7 @@ func (m *Machine) meet() {
 	if !l.Evicted(m.rec.ID) && (ownsKeys(old) || old.State == membership.Importing) {
 		// The fleet has gone on with the node: only its agent was away. So it has
 		// with one that keys come to: those that came are nowhere else.
+		m.resumed = true
 		m.rec.State, m.rec.Transition, m.rec.Returns = old.State, old.Transition, old.Returns
 		m.rec.Weight, m.rec.Unhealthy = old.Weight, old.Unhealthy
 		if m.rec.Step, m.rec.NextWeight = old.Step, old.NextWeight; back && old.Step != "" {
@@ -125,11 +126,29 @@ func (m *Machine) empty() bool {
 }
 
 func (m *Machine) askPurge() {
+	if owner := m.speaker(); owner != "" && (m.in.Seen == nil || m.in.Seen(owner)) {
+		m.out.Err = &ServerTakenError{ID: m.rec.ID, Address: m.cfg.Address, Owner: owner}
+		return
+	} else if owner != "" {
+		m.wait("the node that had its server to be evicted")
+		return
+	}
 	m.out.Task = Purge
 	if e, evicted := m.in.Ledger.Eviction(m.rec.ID); evicted {
 		m.out.For = e.Stamp
 	}
 	m.wait("its server to be emptied")
+}
+
+// speaker returns the other node of the ring that has this one's server, if there
+// is one.
+func (m *Machine) speaker() string {
+	for _, r := range m.fleet() {
+		if r.ID != m.rec.ID && r.Address == m.cfg.Address && (ownsKeys(r) || moving(r)) {
+			return r.ID
+		}
+	}
+	return ""
 }
 
 // minReady doubles with each return.

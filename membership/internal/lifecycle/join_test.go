@@ -71,11 +71,11 @@ func TestJoining(t *testing.T) {
 			s.step()
 			s.want(membership.Announced)
 		}},
-		{"MinReady is how long the server must have answered", func(s *stage) {
+		{"MinReady is how long the server must have been healthy", func(s *stage) {
 			took := s.liveTo(membership.Announced, time.Minute)
 			s.check(took >= 10*second && took <= 12*second, "announced after %v", took)
 		}},
-		{"a probe that fails begins MinReady anew", func(s *stage) {
+		{"an unhealthy server begins MinReady anew", func(s *stage) {
 			s.live(9 * second)
 			s.in.Healthy = false
 			s.live(1 * second)

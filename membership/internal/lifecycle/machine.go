@@ -18,11 +18,12 @@ type Machine struct {
 	met      bool // the fleet's ledger was looked at
 	known    bool // the fleet's ledger has a record of the node
 	boot     bool // the fleet was found empty, and the node may be its first
+	resumed  bool // the fleet had gone on with the node: nobody has looked at its server
 	mayPurge bool // what the server holds is the node's own past
 
 	dirty bool // the record changed outside of Step
 
-	readySince time.Time // since when the server has answered without a pause
+	readySince time.Time // since when the server has been healthy
 	emptied    bool      // it was purged since it began to join
 	answered   uint64    // the eviction that the last purge knew of
 	keys       int64     // counted last
@@ -101,6 +102,7 @@ func (m *Machine) Step(in Input) Output {
 	}
 	m.out.Announce, m.dirty = m.dirty, false
 	m.out.Record, m.out.Known = m.rec, m.known
+	m.out.Met, m.out.Resumed = m.met, m.resumed
 	return m.out
 }
 
@@ -186,7 +188,7 @@ func (m *Machine) back() {
 	m.rec.Returns = m.returns(m.rec)
 	m.rec.Unhealthy, m.rec.Transition = false, 0
 	m.enter(membership.Joining)
-	m.mayPurge, m.emptied, m.boot = true, false, false
+	m.mayPurge, m.emptied, m.boot, m.resumed = true, false, false, false
 	m.readySince, m.countedAt = time.Time{}, time.Time{}
 }
 

@@ -14,7 +14,7 @@ func (m *Machine) announced() {
 	switch {
 	case m.in.Leave:
 		m.enter(membership.Left)
-	case !m.in.Healthy:
+	case !m.in.Healthy, m.crowded():
 		m.back()
 	case m.leftOut():
 		m.beginAnew()
@@ -61,7 +61,7 @@ func (m *Machine) active() {
 	case m.rec.Step == membership.Importing && m.allHandedOver():
 		m.rec.Weight = m.rec.NextWeight
 		m.enter(membership.Active)
-	case m.rec.Step == "" && m.in.Weight > 0 && m.in.Weight != m.rec.Weight && m.vetoed == 0 && m.mayBegin():
+	case m.rec.Step == "" && m.in.Weight > 0 && m.in.Weight != m.rec.Weight && m.vetoed == 0 && m.mayBegin() && m.fits(m.in.Weight):
 		m.begin(membership.Active)
 		m.rec.Step, m.rec.NextWeight = membership.Announced, m.in.Weight
 		m.watchTransition()
