@@ -124,6 +124,7 @@ func (f *aclFleet) check(when string, want int) {
 // probe, join, purge, hand keys of all kinds over, and leave, and nothing that they
 // ask for is denied.
 func TestPermissionsOfTheDocumentation(t *testing.T) {
+	t.Parallel()
 	long, short := aclRules(t)
 	for name, f := range map[string]*aclFleet{
 		"long list":  {prefix: "app:", rules: "~app:* ~__ringway:* " + long},

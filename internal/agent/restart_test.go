@@ -224,6 +224,7 @@ func TestRestartedServerIsEmptied(t *testing.T) {
 // A machine boots: server and agent come back, the server with a snapshot that is
 // older than what clients wrote last. The fleet has gone on with the node.
 func TestMachineBoots(t *testing.T) {
+	t.Parallel()
 	redisServer := servertest.Redis(t)
 	client := redis.NewClient(&redis.Options{Addr: redisServer.Addr(), Protocol: 2, DisableIdentity: true})
 	defer client.Close()
