@@ -2,8 +2,11 @@ package lifecycle
 
 import (
 	"encoding/binary"
+	"fmt"
 	"hash/fnv"
 	"math"
+	"slices"
+	"strings"
 
 	"github.com/ringway/ringway/membership"
 	"github.com/ringway/ringway/membership/internal/ledger"
@@ -161,7 +164,6 @@ func (m *Machine) mayMove() bool {
 		m.wait("all to hear that the transition is aborted")
 	case !m.everybodyKnows():
 	case !m.allSwept():
-		m.wait("the nodes that receive keys to sweep")
 	default:
 		return true
 	}
@@ -186,12 +188,32 @@ func (m *Machine) everybodyKnows() bool {
 // allSwept reports whether every node of the next ring has removed what it does
 // not own.
 func (m *Machine) allSwept() bool {
+	return m.waitFor("to sweep", func(r ledger.Record) bool { return m.receives(r) && r.Swept != m.seen.number })
+}
+
+// waitFor reports whether nobody is waited for, and names those who are.
+func (m *Machine) waitFor(what string, waited func(ledger.Record) bool) (nobody bool) {
+	var ids []string
 	for _, r := range m.fleet() {
-		if m.receives(r) && r.Swept != m.seen.number {
-			return false
+		if waited(r) {
+			ids = append(ids, r.ID)
 		}
 	}
-	return true
+	if len(ids) == 0 {
+		return true
+	}
+	m.wait(some(ids) + " " + what)
+	return false
+}
+
+// some names the first of many.
+func some(ids []string) string {
+	const most = 3
+	slices.Sort(ids)
+	if more := len(ids) - most; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(ids[:most], ", "), more)
+	}
+	return strings.Join(ids, ", ")
 }
 
 // receives reports whether the node is in the next ring, so that keys may come
@@ -225,13 +247,7 @@ func nameOf(transition uint64, next []ring.Node) uint64 {
 
 // allHandedOver reports whether no node that owns keys has any left to move.
 func (m *Machine) allHandedOver() bool {
-	for _, r := range m.fleet() {
-		if ownsKeys(r) && r.Done != m.seen.next {
-			m.wait("keys to be brought over")
-			return false
-		}
-	}
-	return true
+	return m.waitFor("to hand keys over", func(r ledger.Record) bool { return ownsKeys(r) && r.Done != m.seen.next })
 }
 
 // lastOwner reports whether no other node owns keys, or will.

@@ -159,7 +159,7 @@ func TestAllSwept(t *testing.T) {
 			want := membership.Importing
 			if c.waits {
 				want = membership.Announced
-				s.wantWaits("the nodes that receive keys to sweep")
+				s.wantWaits("c to sweep")
 			}
 			s.want(want)
 			if c.waits { // until it is evicted
@@ -194,7 +194,7 @@ func TestAllHandedOver(t *testing.T) {
 			number := s.imports()
 			s.live(time.Minute)
 			s.want(membership.Importing)
-			s.wantWaits("keys to be brought over")
+			s.wantWaits("b to hand keys over")
 			s.says("c", func(r *ledger.Record) { c.other(r, number) })
 			if s.handsOver("b"); c.done {
 				s.handsOver("c")
@@ -431,4 +431,12 @@ func TestBatch(t *testing.T) {
 		s.live(2 * second)
 		s.check(fmt.Sprint(s.asked[len(s.asked)-2:]) == "[hand over sweep]", "asked for %v", s.asked)
 	}}.test(t)
+}
+
+func TestSome(t *testing.T) {
+	for want, ids := range map[string][]string{"a": {"a"}, "a, b, c": {"c", "a", "b"}, "a, b, c and 2 more": {"e", "d", "c", "b", "a"}} {
+		if got := some(ids); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
 }
