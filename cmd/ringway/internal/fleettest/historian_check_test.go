@@ -59,6 +59,9 @@ func TestCheck(t *testing.T) {
 		{"a count that failed", []Event{count(1, 1, 2), failed(count(0, 3, 4)), count(3, 5, 6), count(4, 7, 8)}, ""},
 		{"time to live", []Event{brief(1, 1, 2), ttl(6, 6)}, ""},
 		{"time to live lost", []Event{brief(1, 1, 2), ttl(0, 6)}, "to live"},
+		{"time to live from the beginning of a write that took long", []Event{brief(1, 1, 6), ttl(1, 10)}, ""},
+		{"time to live from its end", []Event{brief(1, 1, 6), ttl(6, 10)}, ""},
+		{"time to live after its end", []Event{brief(1, 1, 6), ttl(10, 10)}, "to live"},
 		{"time to live begun anew", []Event{brief(1, 1, 2), ttl(10, 6)}, "to live"},
 	} {
 		broken, _ := Check(c.events, 1)
