@@ -19,8 +19,9 @@ FUZZTIME ?= 20s
 SIZES    ?= 10x5,50x3,200x3
 LARGE    ?= 5+995
 
-# Packages with tests that are skipped with the race detector: proctest.Computes.
-COMPUTING := ./cmd/ringsim ./simulations/workload
+# Tests that are skipped with the race detector, and their packages: proctest.Computes.
+COMPUTING := -run '^Test(Evidence|HelpExamplesRun|Scenarios|Zipf|ManyKeysExpireTogether)$$' \
+	./cmd/ringsim ./simulations/workload ./cache
 
 # Modules beside the main one, each with requirements that users of ringway do
 # not inherit. internal/tools has no packages of its own to test.

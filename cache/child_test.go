@@ -26,7 +26,11 @@ func memcachedItemOf(key string, value []byte) router.Item {
 // Its loader prints "loading" and waits for a line.
 func child() int {
 	kind, addresses, _ := strings.Cut(os.Getenv(childVariable), " ")
-	if err := childRun(kind, strings.Fields(addresses)); err != nil {
+	run := childRun
+	if kind == "coherence" {
+		run = coherenceRun
+	}
+	if err := run(kind, strings.Fields(addresses)); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -52,10 +56,7 @@ func childRun(kind string, addresses []string) error {
 	if err != nil {
 		return err
 	}
-	// Ten thousand callers on a slow machine are no reason to take the servers for
-	// dead: without them each process would load for itself.
-	cfg := router.Config{Source: source, Breaker: router.BreakerConfig{Disabled: true},
-		Node: router.NodeConfig{DialTimeout: time.Minute, ReadTimeout: time.Minute}}
+	cfg := router.Config{Source: source}
 	store, err := childStore(ctx, kind, cfg)
 	if err != nil {
 		return err

@@ -25,6 +25,16 @@ type ManagerConfig struct {
 	// means 64. Further ones are left out, and counted.
 	Background int
 
+	// Secret is what personal fields of keys are hashed with: see
+	// KeyBuilder.Personal. 16 to 64 random bytes, the same in all processes; with
+	// another one all entries under such keys are misses. nil: there are none.
+	Secret []byte
+
+	// Bus tells the first levels of other processes what this one changes, and
+	// the other way round; it belongs to this manager alone. nil: nobody does, and
+	// L1 is as old as L1Config.TTL.
+	Bus Bus
+
 	random func() float64 // [0,1); tests replace it
 }
 
@@ -80,6 +90,14 @@ type SpaceConfig[K Key, V any] struct {
 	Clone    func(V) V        // makes a copy that shares nothing; nil: by the codec, where a plain copy would share memory
 	Validate func(K, V) error // refuses values that must not be stored; nil: all may be
 	GuardKey func(K) error    // refuses keys before anything is sent; nil: none
+
+	// Epochs: BumpEpoch can make all entries misses. All processes must have the
+	// same here. It costs a read a process every half second; and where the node
+	// that has the epoch is away, processes that start then cache nothing of the
+	// space. Where it is evicted all of the space is cold.
+	Epochs bool
+
+	Filter FilterConfig[K] // refuses keys that the source does not have; off by default
 
 	Life  LifeConfig  // how long entries live
 	Loads LoadsConfig // how loads are bounded
@@ -140,11 +158,17 @@ type LoadsConfig struct {
 	Lease time.Duration
 }
 
-// L1Config is the level in this process. Nobody tells it when another process
-// changes a value: what it has may be as old as its TTL.
+// L1Config is the level in this process. When another process changes a value it
+// learns of it by ManagerConfig.Bus. Without one, and while the Bus hears nothing,
+// what it has may be as old as its TTL.
 type L1Config struct {
 	MaxBytes uint64        // of values and what they need beside; 0: there is no such level
 	TTL      time.Duration // 0 means 30 s
+
+	// NeedsBus: while the Bus hears nothing this level is left out. That bounds
+	// how old a value is by what the Bus needs to notice, at the price of all
+	// reads going to the fleet meanwhile.
+	NeedsBus bool
 }
 
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9:._-]{1,64}$`)
@@ -170,6 +194,9 @@ func (c SpaceConfig[K, V]) withDefaults() (SpaceConfig[K, V], error) {
 		return c, err
 	}
 	c.Life, c.Loads = life, loads
+	if c.Filter, err = c.Filter.withDefaults(); err != nil {
+		return c, err
+	}
 	if c.L1.TTL < 0 || c.L1.TTL > maxTTL {
 		return c, configError("L1.TTL", c.L1.TTL, "0 to 30 days")
 	}

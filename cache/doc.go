@@ -13,9 +13,10 @@
 //
 // # How a Get goes
 //
-// Level 1, if it is on (L1Config) → the store → the flight of the key, which all
-// callers in this process share → the lease of the key, which one process in the
-// fleet has → the loader → the store, under the lease → level 1. What the lease does:
+// Level 1, if it is on (L1Config) → the store, which is asked once for all callers of
+// a moment → the flight of the key, which all callers in this process share → the
+// lease of the key, which one process in the fleet has → the loader → the store, under
+// the lease → level 1. What the lease does:
 //
 //   - One process loads, the others wait for what it stores. If it dies they wait
 //     for the end of the lease, and one of them loads.
@@ -33,8 +34,8 @@
 //   - A Get that begins after Invalidate returned sees what the source had then, or
 //     later: if the loader reads the source itself, or a replica that lags by no more
 //     than LifeConfig.HoldOff (then: after the hold-off); but for L1 of other
-//     processes, which nobody tells; and as long as the store keeps what it was
-//     told: a node that fails over to a copy that lags does not.
+//     processes, which a Bus tells, moments later; and as long as the store keeps
+//     what it was told: a node that fails over to a copy that lags does not.
 //   - With versions (Loaded.Version, Save) an older value never replaces a newer one
 //     that is in the store.
 //   - No entry without a time to live, and no error of a loader in an entry; an
@@ -55,6 +56,18 @@
 // source fails or is slow (LifeConfig.StaleOnError, on by default and bounded). What
 // was invalidated is never handed out.
 //
+// # More than one process
+//
+// What a process changes (Put, Invalidate, BumpEpoch) the first levels of the others
+// are told by a [Bus]: NewRedisBus, or NewBus over a Wire of another kind. It may lose
+// messages. That is noticed, by numbers, digests and silence, and then they forget
+// everything.
+//
+// SpaceConfig.Epochs has every entry carry a random number of its space, so that
+// [Space.BumpEpoch] makes all of them misses with one request. FilterConfig refuses
+// keys that the source does not have, without asking it. An [Index] finds values by
+// something else than their key.
+//
 // # Clocks
 //
 // Ends of entries are compared with the clock of the process that reads, leases with
@@ -66,6 +79,8 @@
 //
 // All methods are safe for any number of goroutines. A hit costs one GET, a miss one
 // GET and two scripts (Redis), or one mg, one mg and one ms (Memcached); a process
-// that waits for another polls, every 2 to 50 ms. A load takes two goroutines, level 1
-// one. Manager.Close ends them all.
+// that waits for another polls, every 2 to 50 ms. Epochs add a read a process every half
+// second, a filter one a second and one for those who are refused at a moment, and two
+// scripts to a Put. A load takes two goroutines, level 1 one, a filter one or two, a bus
+// seven. Manager.Close ends them all.
 package cache

@@ -45,8 +45,8 @@ func TestUselessEntries(t *testing.T) {
 	eachBackend(t, func(t *testing.T, store allStores) {
 		src := newSource()
 		s := newUsers(t, newManager(t, store), func(c *SpaceConfig[userKey, user]) { c.Load = src.load })
-		k, _ := storeKeyOf(s.prefix, ada, nil)
-		eve, _ := storeKeyOf(s.prefix, userKey{"evil", 1}, nil)
+		k, _ := storeKeyOf(s.prefix, ada, nil, nil)
+		eve, _ := storeKeyOf(s.prefix, userKey{"evil", 1}, nil, nil)
 		entry := func(k storeKey, schema uint32, payload string) []byte {
 			e := envelope{schema: schema, identity: k.identity, stored: time.Now(), soft: time.Now().Add(longTTL), hard: time.Now().Add(longTTL), payload: []byte(payload)}
 			return e.encode()

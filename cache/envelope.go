@@ -11,7 +11,7 @@ import (
 // envelope is what a stored entry has beside the encoded value. On the wire, all
 // numbers big endian:
 //
-//	magic 4 · flags 1 · schema 4 · identity 16 · version 8 ·
+//	magic 4 · flags 1 · schema 4 · identity 16 · version 8 · epoch 8 ·
 //	stored 8 · soft expiry 8 · hard expiry 8 (ms since 1970) · delta 4 (ms) ·
 //	payload … · checksum 8 (xxhash64 of all before it)
 //
@@ -20,6 +20,7 @@ type envelope struct {
 	schema   uint32
 	identity identity
 	version  uint64 // of the source; 0: it has none
+	epoch    uint64 // of the space; 0: it has none
 	stored   time.Time
 	soft     time.Time     // fresh until then
 	hard     time.Time     // usable in need until then
@@ -30,8 +31,8 @@ type envelope struct {
 }
 
 const (
-	envelopeMagic  = "rwc1"
-	envelopeHeader = 4 + 1 + 4 + 16 + 4*8 + 4
+	envelopeMagic  = "rwc2"
+	envelopeHeader = 4 + 1 + 4 + 16 + 5*8 + 4
 	envelopeMin    = envelopeHeader + 8
 
 	flagNegative = 1 << 0
@@ -44,6 +45,7 @@ var (
 	errChecksum      = errors.New("cache: checksum of an entry")
 	errOtherKey      = errors.New("cache: entry of another key")
 	errOtherSchema   = errors.New("cache: entry of another schema")
+	errOtherEpoch    = errors.New("cache: entry of another epoch")
 	errUnknownFlags  = errors.New("cache: entry with unknown flags")
 	errNegativeValue = errors.New("cache: an absence with a value")
 )
@@ -59,6 +61,7 @@ func (e *envelope) encode() []byte {
 	out = binary.BigEndian.AppendUint32(out, e.schema)
 	out = append(out, e.identity[:]...)
 	out = binary.BigEndian.AppendUint64(out, e.version)
+	out = binary.BigEndian.AppendUint64(out, e.epoch)
 	for _, t := range []time.Time{e.stored, e.soft, e.hard} {
 		out = binary.BigEndian.AppendUint64(out, uint64(t.UnixMilli()))
 	}
@@ -91,10 +94,11 @@ func decodeEnvelope(data []byte, schema uint32, id identity) (envelope, error) {
 		e.negative = flags&flagNegative != 0
 	}
 	e.version = binary.BigEndian.Uint64(body[25:])
-	e.stored = milli(body[33:])
-	e.soft = milli(body[41:])
-	e.hard = milli(body[49:])
-	e.delta = time.Duration(binary.BigEndian.Uint32(body[57:])) * time.Millisecond
+	e.epoch = binary.BigEndian.Uint64(body[33:])
+	e.stored = milli(body[41:])
+	e.soft = milli(body[49:])
+	e.hard = milli(body[57:])
+	e.delta = time.Duration(binary.BigEndian.Uint32(body[65:])) * time.Millisecond
 	e.payload = body[envelopeHeader:]
 	if e.negative && len(e.payload) > 0 {
 		return envelope{}, errNegativeValue

@@ -19,7 +19,9 @@ func (f fields) AppendKey(b *KeyBuilder) {
 			continue
 		}
 		n, _ := strconv.ParseInt(part[1:], 10, 64)
-		switch part[0] % 5 {
+		switch part[0] % 6 {
+		case 5:
+			b.Personal(part[1:])
 		case 0:
 			b.String(part[1:])
 		case 1:
@@ -43,7 +45,9 @@ func (f fields) canonical() string {
 			continue
 		}
 		n, _ := strconv.ParseInt(part[1:], 10, 64)
-		switch part[0] % 5 {
+		switch part[0] % 6 {
+		case 5:
+			out.WriteString("personal " + strconv.Quote(part[1:]) + ";")
 		case 0:
 			out.WriteString("string " + strconv.Quote(part[1:]) + ";")
 		case 1:
@@ -60,20 +64,21 @@ func (f fields) canonical() string {
 }
 
 func FuzzKeys(f *testing.F) {
-	// By their first byte: 2 a string, 3 bytes, 4 an int, 0 a uint, 1 a bool.
-	f.Add("2ab\xff2c", "2a\xff2bc")
-	f.Add("2a\xff2b", "2as:b")
-	f.Add("2a\xff2b", "2as1:b")
-	f.Add("25", "45")
-	f.Add("45", "05")
-	f.Add("2", "2\xff2")
-	f.Add("2%41", "2A")
-	f.Add("2"+strings.Repeat("x", 300), "2"+strings.Repeat("x", 301))
-	f.Add("2{a}\r\n ", "3\x00")
+	// By their first byte: 0 a string, 1 bytes, 2 an int, 3 a uint, 4 a bool, 5 personal.
+	f.Add("5a\xff0b", "0a\xff5b")
+	f.Add("0ab\xff0c", "0a\xff0bc")
+	f.Add("0a\xff0b", "0as:b")
+	f.Add("0a\xff0b", "0as1:b")
+	f.Add("05", "25")
+	f.Add("25", "35")
+	f.Add("0", "0\xff0")
+	f.Add("0%41", "0A")
+	f.Add("0"+strings.Repeat("x", 300), "0"+strings.Repeat("x", 301))
+	f.Add("0{a}\r\n ", "1\x00")
 	f.Fuzz(func(t *testing.T, one, two string) {
 		const prefix = "user/3/"
-		k1, err1 := storeKeyOf(prefix, fields{one}, nil)
-		k2, err2 := storeKeyOf(prefix, fields{two}, nil)
+		k1, err1 := storeKeyOf(prefix, fields{one}, nil, secret)
+		k2, err2 := storeKeyOf(prefix, fields{two}, nil, secret)
 		if err1 != nil || err2 != nil {
 			if len(one) <= maxRawKey && len(two) <= maxRawKey {
 				t.Fatal(err1, err2)
@@ -88,7 +93,7 @@ func FuzzKeys(f *testing.F) {
 			if len(k.text) > maxWireKey || strings.ContainsFunc(k.text, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '{' || r == '}' }) {
 				t.Errorf("key %q", k.text)
 			}
-			c, err := storeKeyOf(prefix+string(counterMark), fields{one}, nil)
+			c, err := storeKeyOf(prefix+string(counterMark), fields{one}, nil, secret)
 			if err != nil || c.text == k.text || c.identity == k.identity {
 				t.Errorf("the counter's key %q is that of a value (%v)", c.text, err)
 			}

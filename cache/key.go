@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"strconv"
@@ -28,6 +29,10 @@ type KeyBuilder struct {
 	text   []byte
 	raw    int // bytes of all fields before escaping
 	fields int
+
+	prefix string // of the space
+	secret []byte // for personal fields
+	bare   bool   // there is a personal field, and no secret
 }
 
 // String adds a field of any bytes.
@@ -56,6 +61,28 @@ func (b *KeyBuilder) Int(n int64) {
 func (b *KeyBuilder) Uint(n uint64) {
 	var digits [20]byte
 	b.number('u', strconv.AppendUint(digits[:0], n, 10))
+}
+
+// Personal adds a field that says who somebody is, such as an e-mail address. What
+// leaves the process is a keyed hash of it (HMAC-SHA-256 of RFC 2104, 128 bits) under
+// ManagerConfig.Secret, another one in each space: whoever sees the keys of the
+// servers can neither read it nor try names. Without a secret the key is refused.
+//
+// It hides the field alone: values are for NewAES, and numbers with few
+// possibilities are no less to be hashed than names.
+func (b *KeyBuilder) Personal(s string) {
+	if len(b.secret) == 0 {
+		b.bare = true
+		return
+	}
+	mac := hmac.New(sha256.New, b.secret)
+	mac.Write([]byte(b.prefix))
+	mac.Write([]byte{0}) // no prefix has it
+	mac.Write([]byte(s))
+	sum := mac.Sum(nil)[:16]
+	b.begin('p', hex.EncodedLen(len(sum)))
+	b.raw += len(s)
+	b.text = hex.AppendEncode(b.text, sum)
 }
 
 // Bool adds a truth value.
@@ -98,7 +125,7 @@ const (
 	// field begins with it.
 	hashedMark = '#'
 	// Counters are apart from values: no field begins with it either.
-	counterMark = '+'
+	counterMark = '+' // and see epochMark
 )
 
 // identity is part of a hash of the whole key. An entry carries it, so that one
@@ -109,18 +136,31 @@ type identity [16]byte
 type storeKey struct {
 	text     string
 	identity identity
+	epoch    uint64 // of the space, when the call began; 0: it has none
+	noEpoch  bool   // it has one, which could not be learnt
+}
+
+// flight is what calls share that are about the same: also the same epoch, so that
+// nobody is given what was loaded, or found, in the one before.
+func (k storeKey) flight() string {
+	if k.epoch == 0 {
+		return k.text
+	}
+	return k.text + " " + strconv.FormatUint(k.epoch, 36)
 }
 
 var builders = sync.Pool{New: func() any { return new(KeyBuilder) }}
 
 // storeKeyOf returns the key of the store for a key of the space whose prefix is
-// given. The guard may refuse it.
-func storeKeyOf[K Key](prefix string, key K, guard func(K) error) (storeKey, error) {
+// given. The guard may refuse it. The secret is for personal fields.
+func storeKeyOf[K Key](prefix string, key K, guard func(K) error, secret []byte) (storeKey, error) {
 	b := builders.Get().(*KeyBuilder)
 	defer builders.Put(b)
-	*b = KeyBuilder{text: append(b.text[:0], prefix...)}
+	*b = KeyBuilder{text: append(b.text[:0], prefix...), prefix: prefix, secret: secret}
 	key.AppendKey(b)
 	switch {
+	case b.bare:
+		return storeKey{}, &KeyError{Space: prefix, Problem: "it has a personal field, want ManagerConfig.Secret to hash it with"}
 	case b.fields == 0:
 		return storeKey{}, &KeyError{Space: prefix, Problem: "the key has no fields, want one at least: see AppendKey"}
 	case b.raw > maxRawKey:

@@ -62,15 +62,29 @@ func TestL1IsBoundedByBytes(t *testing.T) {
 // A reader that is slow does not put back what was invalidated meanwhile.
 func TestL1Generation(t *testing.T) {
 	s := newUsers(t, newManager(t, NewMemory()), withL1)
-	g := s.l1.generation(ada)
-	s.l1.put(ada, g, held[user]{ends: time.Now().Add(time.Hour)})
-	if _, found := s.l1.get(ada, time.Now()); !found {
-		t.Fatal("not stored")
+	k, _ := storeKeyOf(s.prefix, ada, nil, nil)
+	keep := func(generation uint64) {
+		s.keepL1(ada, generation, answer[user]{id: k.identity, envelope: envelope{soft: time.Now().Add(time.Hour)}, payload: []byte("{}")})
 	}
-	g = s.l1.generation(ada)
-	s.l1.invalidate(ada)
-	s.l1.put(ada, g, held[user]{ends: time.Now().Add(time.Hour)})
-	if _, found := s.l1.get(ada, time.Now()); found {
-		t.Error("stored after an invalidation")
+	kept := func() bool { _, found := s.l1.get(ada, 0, time.Now()); return found }
+	for name, forget := range map[string]func(){
+		"by this process": func() { s.l1.invalidate(ada, k.identity) },
+		"by another":      func() { s.changed(Change{Key: k.identity}) },
+		"everything":      func() { s.doubt(false) },
+	} {
+		g := s.l1.generation(k.identity)
+		if keep(g); !kept() {
+			t.Fatalf("%s: not kept", name)
+		}
+		if forget(); kept() {
+			t.Errorf("%s: kept", name)
+		}
+		if keep(g); kept() {
+			t.Errorf("%s: kept after an invalidation", name)
+		}
+		s.l1.put(ada, held[user]{id: k.identity, generation: g, ends: time.Now().Add(time.Hour)})
+		if kept() { // also if it comes between the two looks
+			t.Errorf("%s: put after an invalidation", name)
+		}
 	}
 }

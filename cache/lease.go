@@ -25,6 +25,10 @@ func (s *Space[K, V]) obtain(ctx context.Context, q query[K, V]) (right[V], erro
 	if s.m.leaser == nil {
 		return s.recheck(ctx, q), nil
 	}
+	if q.store.noEpoch { // nothing that is there can be used, and nothing stored
+		s.counters.unleased.Add(1)
+		return right[V]{state: HoldOff}, nil
+	}
 	life := s.cfg.Loads.Lease
 	begun := time.Now()
 	w := wait{request: LeaseRequest{Life: life, Renew: q.seen != 0}, pause: firstPoll}

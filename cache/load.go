@@ -14,7 +14,7 @@ const attempts = 3
 // stores. It runs in the flight of the key.
 func (s *Space[K, V]) produce(ctx context.Context, q query[K, V], f *flight[answer[V]]) (a answer[V], err error) {
 	for attempt := 1; ; attempt++ {
-		generation := s.l1.generation(q.key)
+		generation := s.l1.generation(q.store.identity)
 		r, err := s.obtain(ctx, q)
 		if err != nil {
 			return a, err
@@ -26,7 +26,7 @@ func (s *Space[K, V]) produce(ctx context.Context, q query[K, V], f *flight[answ
 		if attempt == attempts {
 			// What is loaded now is handed out whatever comes. Who asks after an
 			// invalidation that comes during this load must not get it.
-			s.flights.leave(q.store.text, f)
+			s.flights.leave(q.store.flight(), f)
 		}
 		a, filled, err := s.loadAndStore(ctx, q, r)
 		if err != nil {
@@ -146,7 +146,7 @@ func (s *Space[K, V]) seal(k storeKey, loaded Loaded[V], negative bool, took tim
 		hold = max(life.StaleOnError, life.StaleWhileRevalidate)
 	}
 	ttl = jittered(min(ttl, maxTTL), life, s.m.cfg.random())
-	a.envelope = envelope{schema: s.cfg.Schema, identity: k.identity, version: loaded.Version, negative: negative,
+	a.envelope = envelope{schema: s.cfg.Schema, identity: k.identity, version: loaded.Version, epoch: k.epoch, negative: negative,
 		stored: now, soft: now.Add(ttl), hard: now.Add(ttl + hold), delta: took, payload: a.payload}
 	e = Entry{Value: a.encode(), Version: loaded.Version, TTL: min(ttl+hold, maxTTL)}
 	return a, e, nil

@@ -53,9 +53,16 @@ var backends = []backend{
 	}, func(t testing.TB, addresses []string) allStores { return OnMemcached(memcachedFleet(t, addresses)) }},
 }
 
+// patient is for tests of something else than speed: a machine that is busy is not
+// taken for a server that has failed.
+func patient(source membership.Source) router.Config {
+	return router.Config{Source: source, Breaker: router.BreakerConfig{Disabled: true},
+		Node: router.NodeConfig{DialTimeout: time.Minute, ReadTimeout: time.Minute}}
+}
+
 func redisFleet(t testing.TB, addresses []string) *router.Redis {
 	t.Helper()
-	client, err := router.NewRedis(t.Context(), router.Config{Source: sourceOf(t, membership.Redis, addresses)})
+	client, err := router.NewRedis(t.Context(), patient(sourceOf(t, membership.Redis, addresses)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +72,7 @@ func redisFleet(t testing.TB, addresses []string) *router.Redis {
 
 func memcachedFleet(t testing.TB, addresses []string) *router.Memcached {
 	t.Helper()
-	client, err := router.NewMemcached(t.Context(), router.Config{Source: sourceOf(t, membership.Memcached, addresses)})
+	client, err := router.NewMemcached(t.Context(), patient(sourceOf(t, membership.Memcached, addresses)))
 	if err != nil {
 		t.Fatal(err)
 	}

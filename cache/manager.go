@@ -1,7 +1,9 @@
 package cache
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 )
@@ -20,9 +22,16 @@ type Manager struct {
 
 	mu     sync.Mutex // guards closed and what follows, and every Add of work
 	closed bool
-	names  map[string]bool // of spaces: "user/3"
-	onEnd  []func()        // of the spaces' first levels
-	work   sync.WaitGroup  // goroutines
+	spaces map[string]space // by name: "user/3"
+	deaf   bool             // the Bus hears nothing
+	work   sync.WaitGroup   // goroutines
+}
+
+// space is a Space of any types.
+type space interface {
+	changed(c Change)
+	doubt(deaf bool)
+	end()
 }
 
 // NewManager returns a Manager, or an error that matches ErrConfig.
@@ -33,15 +42,27 @@ func NewManager(cfg ManagerConfig) (*Manager, error) {
 	if cfg.Background < 0 {
 		return nil, configError("Background", cfg.Background, "0 or more")
 	}
+	if n := len(cfg.Secret); n != 0 && (n < 16 || n > 64) {
+		return nil, configError("Secret", fmt.Sprint(n, " bytes"), "16 to 64")
+	}
+	cfg.Secret = bytes.Clone(cfg.Secret)
 	setDefault(&cfg.Background, 64)
 	if cfg.random == nil {
 		cfg.random = rand.Float64
 	}
-	m := &Manager{cfg: cfg, names: make(map[string]bool), slots: make(chan struct{}, cfg.Background)}
+	m := &Manager{cfg: cfg, spaces: make(map[string]space), slots: make(chan struct{}, cfg.Background)}
 	m.leaser, _ = cfg.Store.(Leaser)
 	m.batch, _ = cfg.Store.(Batcher)
 	m.count, _ = cfg.Store.(Counter)
 	m.ctx, m.close = context.WithCancel(context.Background())
+	m.deaf = true
+	if cfg.Bus != nil {
+		_ = m.run(func() {
+			if err := cfg.Bus.Run(m.ctx, listener{m}); err != nil && m.ctx.Err() == nil {
+				m.tell("", err)
+			}
+		})
+	}
 	return m, nil
 }
 
@@ -50,13 +71,13 @@ func NewManager(cfg ManagerConfig) (*Manager, error) {
 func (m *Manager) Close() error {
 	m.mu.Lock()
 	m.closed = true
-	onEnd := m.onEnd
-	m.onEnd = nil
+	spaces := m.spaces
+	m.spaces = nil
 	m.mu.Unlock()
 	m.close()
 	m.work.Wait()
-	for _, end := range onEnd {
-		end()
+	for _, s := range spaces {
+		s.end()
 	}
 	return nil
 }
@@ -73,18 +94,18 @@ func (m *Manager) run(f func()) error {
 }
 
 // register makes a name a space's.
-func (m *Manager) register(name string, onEnd func()) error {
+func (m *Manager) register(name string, s space) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
 	case m.closed:
 		return ErrClosed
-	case m.names[name]:
+	case m.spaces[name] != nil:
 		return configError("Name", name, "one that no other space of the manager has")
 	}
-	m.names[name] = true
-	if onEnd != nil {
-		m.onEnd = append(m.onEnd, onEnd)
+	m.spaces[name] = s
+	if !m.deaf {
+		s.doubt(false) // it begins deaf
 	}
 	return nil
 }

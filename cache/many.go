@@ -25,21 +25,22 @@ func (s *Space[K, V]) GetMany(ctx context.Context, keys []K) map[K]Answer[V] {
 		return answerAll(answers, keys, ErrClosed)
 	}
 	var asked []query[K, V]
+	epoch, known := s.epochOf(ctx)
 	for _, key := range keys {
 		if _, known := answers[key]; known {
 			continue
 		}
-		if v, meta, found := s.fromL1(key); found {
+		if v, meta, found := s.fromL1(key, epoch); found {
 			answers[key] = Answer[V]{Value: v, Meta: meta}
 			continue
 		}
-		k, err := storeKeyOf(s.prefix, key, s.cfg.GuardKey)
+		k, err := s.keyIn(key, epoch, known)
 		answers[key] = Answer[V]{Err: err}
 		if err == nil {
 			asked = append(asked, query[K, V]{key: key, store: k, load: s.cfg.Load})
 		}
 	}
-	s.getMany(ctx, asked, answers)
+	s.getMany(ctx, s.refuse(ctx, asked, answers), answers)
 	return answers
 }
 
@@ -71,14 +72,14 @@ func (s *Space[K, V]) getMany(ctx context.Context, asked []query[K, V], answers 
 	}
 	found := make([]looked[V], len(asked))
 	for i, q := range asked {
-		found[i].generation = s.l1.generation(q.key)
+		found[i].generation = s.l1.generation(q.store.identity)
 	}
 	s.lookupMany(ctx, asked, found)
 	var missing []query[K, V]
 	var others []int
 	for i, q := range asked {
 		switch {
-		case !found[i].usable && s.cfg.LoadMany != nil && s.m.leaser != nil && s.m.batch != nil:
+		case !found[i].usable && !q.store.noEpoch && s.cfg.LoadMany != nil && s.m.leaser != nil && s.m.batch != nil:
 			missing = append(missing, q)
 		default:
 			others = append(others, i)
@@ -118,7 +119,7 @@ func (s *Space[K, V]) loadMany(ctx context.Context, missing []query[K, V], answe
 	s.counters.misses.Add(uint64(len(missing)))
 	generations := make([]uint64, len(missing))
 	for i, q := range missing {
-		generations[i] = s.l1.generation(q.key)
+		generations[i] = s.l1.generation(q.store.identity)
 	}
 	grants := s.m.batch.LeaseMany(ctx, storeKeys(missing), LeaseRequest{Life: s.cfg.Loads.Lease})
 	won := batchLoad[K, V]{}
@@ -231,14 +232,22 @@ func (s *Space[K, V]) PutMany(ctx context.Context, pairs []Pair[K, V]) error {
 		return nil
 	}
 	keys := make([]storeKey, len(pairs))
+	epoch, known := s.epochOf(ctx)
 	for i, p := range pairs {
 		var err error
-		if keys[i], err = storeKeyOf(s.prefix, p.Key, s.cfg.GuardKey); err == nil {
+		if keys[i], err = s.keyIn(p.Key, epoch, known); err == nil {
 			err = s.validate(p.Key, p.Value)
 		}
 		if err != nil {
 			return err
 		}
+	}
+	ids := make([]identity, len(keys))
+	for i, k := range keys {
+		ids[i] = k.identity
+	}
+	if err := s.announceIDs(ctx, ids); err != nil {
+		return err
 	}
 	versions, err := s.cfg.SaveMany(ctx, pairs)
 	if err == nil && len(versions) != len(pairs) {
@@ -260,7 +269,7 @@ func (s *Space[K, V]) tellMany(ctx context.Context, pairs []Pair[K, V], keys []s
 	var old []int
 	for i, p := range pairs {
 		_, entry, err := s.seal(keys[i], Loaded[V]{Value: p.Value, Version: versions[i]}, false, 0)
-		if err != nil || versions[i] == 0 || s.m.batch == nil {
+		if err != nil || versions[i] == 0 || keys[i].noEpoch || s.m.batch == nil {
 			old = append(old, i)
 			continue
 		}
@@ -273,8 +282,10 @@ func (s *Space[K, V]) tellMany(ctx context.Context, pairs []Pair[K, V], keys []s
 			s.storeFailed(ctx, r.Err)
 			s.countFilled(r.Filled)
 			if s.forget(pairs[i].Key, keys[i]); r.Err != nil {
-				old = append(old, i)
+				old = append(old, i) // and others are told there
+				continue
 			}
+			s.tellOthers(keys[i])
 		}
 	}
 	errs := make([]error, len(old))
@@ -285,5 +296,9 @@ func (s *Space[K, V]) tellMany(ctx context.Context, pairs []Pair[K, V], keys []s
 		}
 		errs[n] = s.invalidate(ctx, pairs[old[n]].Key, keys[old[n]], below)
 	})
-	return errors.Join(errs...)
+	followed := make([]error, len(pairs))
+	if s.indexes.Load() != nil {
+		atOnce(len(pairs), func(i int) { followed[i] = s.wrote(ctx, pairs[i].Value) })
+	}
+	return errors.Join(append(errs, followed...)...)
 }

@@ -2,9 +2,11 @@ package cache
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"reflect"
 	"strconv"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,9 +19,17 @@ type Space[K Key, V any] struct {
 	name    string // "user/3", for people
 	prefix  string // of keys: "user/3/"
 	counts  string // of counters: "user/3/+"
-	flat    bool   // a plain copy of a V is a copy
+	epochs  *epochs
+	epochID identity // of the key of the epoch
+
+	filter    *filterBits // nil: none
+	filterKey string
+
+	flat    bool // a plain copy of a V is a copy
 	l1      *level1[K, V]
 	flights flights[answer[V]]
+	lookups *shares[looked[V]]
+	indexes atomic.Pointer[[]func(context.Context, V) error] // what follows writes
 
 	counters counters
 }
@@ -32,18 +42,44 @@ func NewSpace[K Key, V any](m *Manager, cfg SpaceConfig[K, V]) (*Space[K, V], er
 	}
 	name := cfg.Name + "/" + strconv.FormatUint(uint64(cfg.Schema), 10)
 	s := &Space[K, V]{m: m, cfg: cfg, name: name, prefix: name + "/", counts: name + "/" + string(counterMark),
-		flat: flat(reflect.TypeFor[V]())}
-	if cfg.L1.MaxBytes == 0 {
-		return s, m.register(name, nil)
+		flat: flat(reflect.TypeFor[V]()), lookups: newShares[looked[V]]()}
+	if cfg.Epochs {
+		if m.leaser == nil {
+			return nil, configError("Epochs", true, "a store that is a Leaser")
+		}
+		s.epochs = &epochs{key: s.prefix + string(epochMark)}
+		sum := sha256.Sum256([]byte(s.epochs.key))
+		s.epochID = identity(sum[:len(s.epochID)])
 	}
-	if s.l1, err = newLevel1[K, V](cfg.L1); err != nil {
+	if cfg.Filter.Keys != nil {
+		if m.leaser == nil {
+			return nil, configError("Filter", "Keys", "a store that is a Leaser")
+		}
+		s.filter, s.filterKey = &filterBits{}, s.prefix+string(logMark)
+	}
+	if cfg.L1.NeedsBus && m.cfg.Bus == nil {
+		return nil, configError("L1.NeedsBus", true, "a manager with a Bus")
+	}
+	if cfg.L1.MaxBytes > 0 {
+		if s.l1, err = newLevel1[K, V](cfg.L1); err != nil {
+			return nil, err
+		}
+	}
+	if err := m.register(name, s); err != nil {
+		s.end()
 		return nil, err
 	}
-	if err := m.register(name, s.l1.close); err != nil {
-		s.l1.close()
-		return nil, err
+	if s.filter != nil {
+		return s, m.run(s.keepFilter)
 	}
 	return s, nil
+}
+
+// end is called when the manager is closed.
+func (s *Space[K, V]) end() {
+	if s.l1 != nil {
+		s.l1.close()
+	}
 }
 
 // Source says where a value came from.
@@ -56,11 +92,12 @@ const (
 	FromLoader                     // the source
 	FromStale                      // the store, past its time to live
 	FromNegative                   // the store remembers that the source does not have it
+	FromFilter                     // the filter knows that the source does not have it
 )
 
 // String returns the source in a word.
 func (s Source) String() string {
-	names := [...]string{"none", "L1", "L2", "loader", "stale", "negative"}
+	names := [...]string{"none", "L1", "L2", "loader", "stale", "negative", "filter"}
 	if int(s) < len(names) {
 		return names[s]
 	}
@@ -102,19 +139,36 @@ func (s *Space[K, V]) GetWith(ctx context.Context, key K, load Loader[K, V]) (V,
 	if err := s.m.ctx.Err(); err != nil {
 		return none, Meta{}, ErrClosed
 	}
-	if v, meta, found := s.fromL1(key); found {
+	epoch, known := s.epochOf(ctx)
+	if v, meta, found := s.fromL1(key, epoch); found {
 		return v, meta, nil
 	}
-	k, err := storeKeyOf(s.prefix, key, s.cfg.GuardKey)
+	k, err := s.keyIn(key, epoch, known)
 	if err != nil {
 		return none, Meta{}, err
 	}
-	generation := s.l1.generation(key)
-	a, usable := s.lookup(ctx, k)
+	if s.refused(ctx, k.identity) {
+		s.counters.filtered.Add(1)
+		return none, Meta{Source: FromFilter}, ErrNotFound
+	}
+	generation := s.l1.generation(k.identity)
+	a, usable := s.lookupShared(ctx, k)
 	if err := ctx.Err(); err != nil {
 		return none, Meta{}, err
 	}
 	return s.answer(ctx, query[K, V]{key: key, store: k, load: load}, generation, a, usable)
+}
+
+// keyOf returns the key of the store, with the epoch of the space.
+func (s *Space[K, V]) keyOf(ctx context.Context, key K) (storeKey, error) {
+	epoch, known := s.epochOf(ctx)
+	return s.keyIn(key, epoch, known)
+}
+
+func (s *Space[K, V]) keyIn(key K, epoch uint64, known bool) (storeKey, error) {
+	k, err := storeKeyOf(s.prefix, key, s.cfg.GuardKey, s.m.cfg.Secret)
+	k.epoch, k.noEpoch = epoch, !known
+	return k, err
 }
 
 // query is what one call is about.
@@ -200,7 +254,7 @@ func (s *Space[K, V]) await(ctx context.Context, q query[K, V], old answer[V], u
 // join joins the load of the key, or starts it.
 func (s *Space[K, V]) join(ctx context.Context, q query[K, V]) (*flight[answer[V]], bool, error) {
 	ctx = context.WithoutCancel(ctx)
-	return s.flights.join(q.store.text, s.m.run, func(f *flight[answer[V]]) (answer[V], error) {
+	return s.flights.join(q.store.flight(), s.m.run, func(f *flight[answer[V]]) (answer[V], error) {
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
 		defer context.AfterFunc(s.m.ctx, func() { cancel(ErrClosed) })()
@@ -236,57 +290,5 @@ func (s *Space[K, V]) copyOf(v V, payload []byte, id identity) (V, error) {
 	case s.cfg.Clone != nil:
 		return s.cfg.Clone(v), nil
 	}
-	return s.cfg.Codec.Decode(payload, id[:])
-}
-
-// lookup asks the store, and returns what can be used of it, be it stale.
-func (s *Space[K, V]) lookup(ctx context.Context, k storeKey) (a answer[V], usable bool) {
-	e, err := s.m.cfg.Store.Get(ctx, k.text)
-	if err != nil {
-		s.storeFailed(ctx, err)
-		return a, false
-	}
-	return s.open(k, e)
-}
-
-// storeFailed counts and reports an error of the store that is no miss.
-func (s *Space[K, V]) storeFailed(ctx context.Context, err error) {
-	if err == nil || errors.Is(err, ErrMiss) || ctx.Err() != nil {
-		return
-	}
-	s.counters.storeErrors.Add(1)
-	s.m.tell(s.name, err)
-}
-
-// open decodes an entry. One that is no use is counted, and no error.
-func (s *Space[K, V]) open(k storeKey, e Entry) (a answer[V], usable bool) {
-	a, err := s.decodeEntry(k, e)
-	if err != nil {
-		s.counters.useless(err)
-		return answer[V]{}, false
-	}
-	return a, time.Now().Before(a.hard)
-}
-
-func (s *Space[K, V]) decodeEntry(k storeKey, e Entry) (a answer[V], err error) {
-	if a.envelope, err = decodeEnvelope(e.Value, s.cfg.Schema, k.identity); err != nil {
-		return answer[V]{}, err
-	}
-	if !a.negative {
-		if a.value, err = s.decode(a.envelope.payload, k.identity); err != nil {
-			return answer[V]{}, err
-		}
-	}
-	a.payload, a.id, a.source = a.envelope.payload, k.identity, FromL2
-	return a, nil
-}
-
-// decode never panics, whatever the codec makes of bytes from outside.
-func (s *Space[K, V]) decode(payload []byte, id identity) (v V, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &PanicError{Value: p}
-		}
-	}()
 	return s.cfg.Codec.Decode(payload, id[:])
 }

@@ -9,8 +9,11 @@ import (
 type Stats struct {
 	L1Hits, L2Hits uint64 // fresh values
 	NegativeHits   uint64 // absences that were remembered
+	Filtered       uint64 // keys that the filter refused
+	Filters        uint64 // filters that were built
 	Misses         uint64 // keys that were not there, or too old
 	Coalesced      uint64 // calls that shared the load of another one
+	L1Forgets      uint64 // times that all of L1 was forgotten, for changes may have been missed
 
 	Loads      uint64 // calls of a loader; a key of LoadMany counts as one
 	LoadErrors uint64 // of them failed, ErrNotFound not counted
@@ -31,6 +34,7 @@ type Stats struct {
 	Corrupt       uint64 // not whole, or no entry at all
 	Misplaced     uint64 // of another key
 	OtherSchema   uint64
+	OtherEpoch    uint64 // from before BumpEpoch
 	Undecodable   uint64 // the codec refused the value
 	Refused       uint64 // values that Validate refused
 	Invalidations uint64 // calls of Invalidate, and those that Put needed
@@ -44,20 +48,26 @@ type counters struct {
 	leaseWaits, unleased                                  atomic.Uint64
 	stored, refusedOld, leasesLost, storeErrors           atomic.Uint64
 	corrupt, misplaced, otherSchema, undecodable, refused atomic.Uint64
+	otherEpoch, filtered, filters                         atomic.Uint64
 	invalidations                                         atomic.Uint64
 }
 
 // Stats returns the counts, read one after the other.
 func (s *Space[K, V]) Stats() Stats {
 	c := &s.counters
+	var forgets uint64
+	if s.l1 != nil {
+		forgets = s.l1.forgets.Load()
+	}
 	return Stats{
-		L1Hits: c.l1Hits.Load(), L2Hits: c.l2Hits.Load(), NegativeHits: c.negativeHits.Load(),
+		L1Forgets: forgets,
+		L1Hits:    c.l1Hits.Load(), L2Hits: c.l2Hits.Load(), NegativeHits: c.negativeHits.Load(),
 		Misses: c.misses.Load(), Coalesced: c.coalesced.Load(),
 		Loads: c.loads.Load(), LoadErrors: c.loadErrors.Load(), Reloads: c.reloads.Load(),
 		Refreshes: c.refreshes.Load(), RefreshesSkipped: c.refreshesSkipped.Load(),
 		StaleServed: c.staleServed.Load(), LeaseWaits: c.leaseWaits.Load(), Unleased: c.unleased.Load(),
 		Stored: c.stored.Load(), RefusedOld: c.refusedOld.Load(), LeasesLost: c.leasesLost.Load(), StoreErrors: c.storeErrors.Load(),
-		Corrupt: c.corrupt.Load(), Misplaced: c.misplaced.Load(), OtherSchema: c.otherSchema.Load(),
+		Corrupt: c.corrupt.Load(), Misplaced: c.misplaced.Load(), OtherSchema: c.otherSchema.Load(), OtherEpoch: c.otherEpoch.Load(), Filtered: c.filtered.Load(), Filters: c.filters.Load(),
 		Undecodable: c.undecodable.Load(), Refused: c.refused.Load(), Invalidations: c.invalidations.Load(),
 	}
 }
@@ -69,6 +79,8 @@ func (c *counters) useless(err error) {
 		c.misplaced.Add(1)
 	case errors.Is(err, errOtherSchema):
 		c.otherSchema.Add(1)
+	case errors.Is(err, errOtherEpoch):
+		c.otherEpoch.Add(1)
 	case errors.Is(err, errNotEnvelope), errors.Is(err, errChecksum), errors.Is(err, errUnknownFlags), errors.Is(err, errNegativeValue):
 		c.corrupt.Add(1)
 	default:

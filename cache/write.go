@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -19,25 +20,44 @@ func (s *Space[K, V]) Put(ctx context.Context, key K, value V) error {
 	if s.m.ctx.Err() != nil {
 		return ErrClosed
 	}
-	k, err := storeKeyOf(s.prefix, key, s.cfg.GuardKey)
+	k, err := s.keyOf(ctx, key)
 	if err != nil {
 		return err
 	}
 	if err := s.validate(key, value); err != nil {
 		return err
 	}
+	if err := s.announceIDs(ctx, []identity{k.identity}); err != nil {
+		return err
+	}
 	version, err := s.cfg.Save(ctx, key, value)
 	if err != nil {
 		_ = s.invalidate(context.WithoutCancel(ctx), key, k, AnyVersion)
+		_ = s.wrote(context.WithoutCancel(ctx), value)
 		return fmt.Errorf("cache: save %s: %w", s.name, err)
 	}
 	// The source has it: a caller that leaves now must not keep the fleet from it.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Loads.Timeout)
 	defer cancel()
-	if version == 0 {
-		return s.invalidate(ctx, key, k, AnyVersion)
+	if version == 0 || k.noEpoch {
+		err = s.invalidate(ctx, key, k, AnyVersion)
+	} else {
+		err = s.writeThrough(ctx, key, k, Loaded[V]{Value: value, Version: version})
 	}
-	return s.writeThrough(ctx, key, k, Loaded[V]{Value: value, Version: version})
+	return errors.Join(err, s.wrote(ctx, value))
+}
+
+// wrote has the indexes of the space follow a value that was written.
+func (s *Space[K, V]) wrote(ctx context.Context, value V) error {
+	indexes := s.indexes.Load()
+	if indexes == nil {
+		return nil
+	}
+	var errs []error
+	for _, follow := range *indexes {
+		errs = append(errs, follow(ctx, value))
+	}
+	return errors.Join(errs...)
 }
 
 func (s *Space[K, V]) validate(key K, value V) error {
@@ -58,6 +78,7 @@ func (s *Space[K, V]) writeThrough(ctx context.Context, key K, k storeKey, loade
 		var stored bool
 		if stored, err = s.m.cfg.Store.Set(ctx, k.text, entry); err == nil {
 			s.forget(key, k)
+			s.tellOthers(k)
 			if stored {
 				s.countFilled(Stored)
 			} else {
@@ -74,8 +95,9 @@ func (s *Space[K, V]) writeThrough(ctx context.Context, key K, k storeKey, loade
 // Invalidate removes the key from this process and from the fleet. A Get that
 // begins after it returned sees what the source had when Invalidate was called, or
 // later: loads that are under way anywhere do not store what they bring. For a
-// source whose replicas lag see LifeConfig.HoldOff; other processes' L1 keep what
-// they have until its TTL ends. ErrNotInvalidated: the fleet could not be told.
+// source whose replicas lag see LifeConfig.HoldOff. Other processes' L1 are told by
+// the Bus, if there is one, and moments later; else they keep what they have until
+// its TTL ends. ErrNotInvalidated: the fleet could not be told.
 func (s *Space[K, V]) Invalidate(ctx context.Context, key K) error {
 	return s.InvalidateBelow(ctx, key, AnyVersion)
 }
@@ -86,7 +108,7 @@ func (s *Space[K, V]) InvalidateBelow(ctx context.Context, key K, version uint64
 	if s.m.ctx.Err() != nil {
 		return ErrClosed
 	}
-	k, err := storeKeyOf(s.prefix, key, s.cfg.GuardKey)
+	k, err := s.keyOf(ctx, key)
 	if err != nil {
 		return err
 	}
@@ -101,6 +123,7 @@ func (s *Space[K, V]) invalidate(ctx context.Context, key K, k storeKey, below u
 	err := s.m.cfg.Store.Delete(ctx, k.text, below, s.cfg.Life.HoldOff)
 	// Once more: what was read between the two may be the old value.
 	s.forget(key, k)
+	s.tellOthers(k)
 	if err != nil {
 		s.counters.storeErrors.Add(1)
 		return fmt.Errorf("%w: %s: %w", ErrNotInvalidated, s.name, err)
@@ -111,8 +134,16 @@ func (s *Space[K, V]) invalidate(ctx context.Context, key K, k storeKey, below u
 // forget removes the key from this process, and has callers that come from now on
 // share no load that was begun before.
 func (s *Space[K, V]) forget(key K, k storeKey) {
-	s.l1.invalidate(key)
-	s.flights.forget(k.text)
+	s.l1.invalidate(key, k.identity)
+	s.flights.forget(k.flight())
+}
+
+// tellOthers has other processes forget the key, once the fleet has been changed:
+// what they read from then on is new.
+func (s *Space[K, V]) tellOthers(k storeKey) {
+	if s.m.cfg.Bus != nil {
+		s.m.cfg.Bus.Tell(Change{Space: s.name, Key: k.identity})
+	}
 }
 
 // Incr adds delta to a counter of the space and returns the sum. Counters are apart
@@ -125,7 +156,7 @@ func (s *Space[K, V]) Incr(ctx context.Context, key K, delta uint64) (uint64, er
 	case s.m.count == nil:
 		return 0, ErrUnsupported
 	}
-	k, err := storeKeyOf(s.counts, key, s.cfg.GuardKey)
+	k, err := storeKeyOf(s.counts, key, s.cfg.GuardKey, s.m.cfg.Secret)
 	if err != nil {
 		return 0, err
 	}

@@ -77,7 +77,7 @@ func TestPut(t *testing.T) {
 func TestPutOlderLoses(t *testing.T) {
 	eachBackend(t, func(t *testing.T, store allStores) {
 		s := newUsers(t, newManager(t, store), nil)
-		k, _ := storeKeyOf(s.prefix, ada, nil)
+		k, _ := storeKeyOf(s.prefix, ada, nil, nil)
 		write := func(name string, version uint64) {
 			if err := s.writeThrough(t.Context(), ada, k, Loaded[user]{Value: user{Name: name}, Version: version}); err != nil {
 				t.Fatal(err)
@@ -97,7 +97,7 @@ func TestPutOlderLoses(t *testing.T) {
 func TestPutsRace(t *testing.T) {
 	store := NewMemory()
 	s := newUsers(t, newManager(t, store), nil)
-	k, _ := storeKeyOf(s.prefix, ada, nil)
+	k, _ := storeKeyOf(s.prefix, ada, nil, nil)
 	const seed, writers = 9, 100
 	order := rand.New(rand.NewPCG(seed, 0)).Perm(writers)
 	for range 1000 {
