@@ -41,16 +41,13 @@ demo: go ## Resize a fleet on this machine under load, and check what was promis
 demo-sim: go ## Run ringsim on the bundled trace: what one more node costs, modulo against ring
 	@go run ./cmd/ringsim
 
-# Many packages wait for real servers and time-outs most of the time: twice as many
-# are tested together as there are processors.
 .PHONY: test
 test: check servers ## Check and test everything (what check does, and all tests, with -race)
 	@race="$$(internal/tools/race.sh)"; \
 	export RINGWAY_REQUIRE_SERVERS=1; \
-	together="$$(( 2 * $$(getconf _NPROCESSORS_ONLN) ))"; \
 	for m in $(OTHER_MODULES) .; do \
 		echo "== go test $$race ./... in $$m"; \
-		go -C $$m test -p "$$together" $$race ./...; \
+		go -C $$m test $$race ./...; \
 	done; \
 	if [ -n "$$race" ]; then \
 		echo "== go test of what only computes, without $$race"; \

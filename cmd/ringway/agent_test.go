@@ -236,16 +236,16 @@ func TestServerWithKeysIsRefused(t *testing.T) {
 func TestCredentials(t *testing.T) {
 	clearVariables(t)
 	const password = "correct-horse/battery"
-	server := servertest.Redis(t, "--requirepass", password)
+	server := func() *servertest.Server { return servertest.Redis(t, "--requirepass", password) }
 	a := begin(t, "a", redisURL(servertest.Redis(t)), "--bootstrap")
-	wrong := begin(t, "wrong", "redis://:not-the-password@"+server.Addr(), "--join", a.gossip)
+	wrong := begin(t, "wrong", "redis://:not-the-password@"+server().Addr(), "--join", a.gossip)
 	file := writeFile(t, "password", password+"\n")
 	agents := []*agentProcess{
-		begin(t, "by-url", "redis://:correct-horse%2Fbattery@"+server.Addr()+"/1", "--join", a.gossip),
-		begin(t, "by-file", redisURL(server)+"/2", "--join", a.gossip, "--server-password-file", file),
+		begin(t, "by-url", "redis://:correct-horse%2Fbattery@"+server().Addr()+"/1", "--join", a.gossip),
+		begin(t, "by-file", redisURL(server())+"/2", "--join", a.gossip, "--server-password-file", file),
 	}
 	t.Setenv("RINGWAY_SERVER_PASSWORD", password)
-	agents = append(agents, begin(t, "by-variable", redisURL(server)+"/3", "--join", a.gossip))
+	agents = append(agents, begin(t, "by-variable", redisURL(server())+"/3", "--join", a.gossip))
 	allSay(t, "a ACTIVE, by-file ACTIVE, by-url ACTIVE, by-variable ACTIVE, wrong JOINING", append(agents, a, wrong)...)
 	eventually(t, "the reason is told", func() (bool, any) { // while others join it may wait for more than that
 		code, body := get(t, wrong, "/readyz")

@@ -51,7 +51,8 @@ type aclFleet struct {
 func (f *aclFleet) begin(id string, join ...string) *running {
 	f.t.Helper()
 	s := servertest.RedisUsers(f.t, "default on nopass ~* &* +@all", "ringway on >secret "+f.rules)
-	f.admins[id] = redis.NewClient(&redis.Options{Addr: s.Addr(), Protocol: 2, DisableIdentity: true})
+	f.admins[id] = redis.NewClient(&redis.Options{Addr: s.Addr(), Protocol: 2, DisableIdentity: true,
+		ReadTimeout: time.Minute, WriteTimeout: time.Minute}) // for a machine that is busy
 	f.t.Cleanup(func() { f.admins[id].Close() })
 	cfg := config(id, join...)
 	cfg.Gossip.Node.Bootstrap = len(join) == 0
@@ -75,17 +76,21 @@ func (f *aclFleet) fill(c *redis.Client) int {
 		pipe.ZAdd(ctx, key("sorted"), redis.Z{Score: 1, Member: "a"})
 		pipe.XAdd(ctx, &redis.XAddArgs{Stream: key("stream"), Values: []string{"a", "b"}})
 	}
-	for range 6 {
+	for range 3 {
 		big := key("big-string")
 		pipe.Set(ctx, big, strings.Repeat("x", 5<<20), time.Hour)
 		list, set, sorted, hash := key("big-list"), key("big-set"), key("big-sorted"), key("big-hash")
+		var members, fields []any
+		var scored []redis.Z
 		for i := range 6000 {
 			member := fmt.Sprint("member", i)
-			pipe.RPush(ctx, list, member)
-			pipe.SAdd(ctx, set, member)
-			pipe.ZAdd(ctx, sorted, redis.Z{Score: float64(i), Member: member})
-			pipe.HSet(ctx, hash, member, "value")
+			members, fields = append(members, member), append(fields, member, "value")
+			scored = append(scored, redis.Z{Score: float64(i), Member: member})
 		}
+		pipe.RPush(ctx, list, members...)
+		pipe.SAdd(ctx, set, members...)
+		pipe.ZAdd(ctx, sorted, scored...)
+		pipe.HSet(ctx, hash, fields...)
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		f.t.Fatal(err)

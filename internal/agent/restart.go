@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/ringway/ringway/membership"
 )
@@ -31,6 +32,8 @@ type restarts struct {
 	ctx      context.Context // ends with close
 	cancel   context.CancelFunc
 	work     sync.WaitGroup
+
+	whose atomic.Int32 // see Knows
 
 	mu       sync.Mutex
 	known    string // the process that holds nothing old; empty: none was seen yet
@@ -77,12 +80,21 @@ func (r *restarts) check(ctx context.Context) error {
 	switch {
 	case r.emptying:
 		return errRestarted
-	case now == r.known || r.keep:
+	case now == r.known:
 		r.trust(ctx, now)
 		return nil
 	}
+	if err := r.ask(ctx); err != nil {
+		return err
+	}
 	stand := r.standing()
-	if stand == outside {
+	switch {
+	case stand == outside:
+		return nil
+	case r.keep:
+		if own, _ := r.knows(); own || stand != unmet {
+			r.trust(ctx, now)
+		}
 		return nil
 	}
 	if err := r.taken(ctx, now); err != nil {
@@ -110,6 +122,36 @@ func (r *restarts) check(ctx context.Context) error {
 	r.emptying = true
 	r.work.Go(func() { r.empty(now) })
 	return errRestarted
+}
+
+// What a server has said of whose it is.
+const (
+	unasked = iota
+	own
+	unknown
+)
+
+// ask has the server say whether it knows this node, before the first trust.
+func (r *restarts) ask(ctx context.Context) error {
+	if r.whose.Load() == own {
+		return nil
+	}
+	text, err := r.server.data.Marked(ctx)
+	if err != nil {
+		return err
+	}
+	said := int32(unknown)
+	if parseClaim(text).same(r.self) {
+		said = own
+	}
+	r.whose.Store(said)
+	return nil
+}
+
+// knows is gossip.Knower's method.
+func (r *restarts) knows() (isOwn, asked bool) {
+	said := r.whose.Load()
+	return said == own, said != unasked
 }
 
 // remembered reports whether the first process that this agent sees may go on with
@@ -143,6 +185,7 @@ func (r *restarts) remembered(ctx context.Context, now string, stand standing) (
 // restarted.
 func (r *restarts) trust(ctx context.Context, process string) {
 	r.known = process
+	r.whose.Store(own)
 	mine := r.self
 	mine.process = process
 	found, err := r.server.data.Marked(ctx)

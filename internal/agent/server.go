@@ -20,7 +20,10 @@ type server struct {
 	restarts *restarts
 }
 
-var _ gossip.Server = (*server)(nil)
+var (
+	_ gossip.Server = (*server)(nil)
+	_ gossip.Knower = (*server)(nil)
+)
 
 func (s *server) Probe(ctx context.Context) error {
 	began := time.Now()
@@ -31,6 +34,8 @@ func (s *server) Probe(ctx context.Context) error {
 	s.counters.probed(time.Since(began), err)
 	return err
 }
+
+func (s *server) Knows() (own, asked bool) { return s.restarts.knows() }
 
 func (s *server) Count(ctx context.Context) (int64, error) { return s.restarts.count(ctx) }
 

@@ -359,10 +359,11 @@ func TestHungEndsWithContextAndClose(t *testing.T) {
 // A deadline of the caller's own is told apart from the timeout.
 func TestDeadline(t *testing.T) {
 	for kind, server := range map[string]*servertest.Server{"redis": servertest.Redis(t), "memcached": servertest.Memcached(t)} {
-		s := open(t, Config{URL: kind + "://" + server.Addr(), Timeout: time.Hour})
-		must(t, s.Probe(background(t)))
-		server.Stop()
 		for range 20 { // the network's deadline and the context's race
+			// Each time another connection: one whose replies are long overdue is given up.
+			s := open(t, Config{URL: kind + "://" + server.Addr(), Timeout: time.Hour})
+			must(t, s.Probe(background(t)))
+			server.Stop()
 			ctx, cancel := context.WithTimeout(background(t), 2*time.Millisecond)
 			for what, err := range everyError(ctx, s) {
 				if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrNoAnswer) {
@@ -370,8 +371,8 @@ func TestDeadline(t *testing.T) {
 				}
 			}
 			cancel()
+			server.Cont()
 		}
-		server.Cont()
 	}
 }
 

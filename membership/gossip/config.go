@@ -130,7 +130,7 @@ type NodeConfig struct {
 
 // Server is what an agent does with its server. Calls may run at the same time as
 // a Probe, but otherwise one at a time. All must return soon after ctx ends:
-// Close waits for them.
+// Close waits for them. A Server may also be a Knower.
 type Server interface {
 	// Probe fails if the server does not serve.
 	Probe(ctx context.Context) error
@@ -142,4 +142,13 @@ type Server interface {
 	// many they have removed.
 	Purge(ctx context.Context) (int64, error)
 	Sweep(ctx context.Context, keep func(key string) bool) (int64, error)
+}
+
+// A Knower knows whether it serves this very node. It matters where the fleet knows
+// the node by another address: unless the server knows the node it is taken for one
+// that was given by mistake, whose keys must not be removed. A Server that is none
+// is the node's own wherever it is.
+type Knower interface {
+	// Knows does not wait. asked is false as long as the server has not said.
+	Knows() (own, asked bool)
 }

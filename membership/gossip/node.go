@@ -89,10 +89,24 @@ func (n *node) step(now time.Time) {
 	n.dirty = true
 }
 
+func (n *node) whose() lifecycle.Whose {
+	server, knows := n.cfg.Node.Server.(Knower)
+	if !knows {
+		return lifecycle.Own
+	}
+	switch own, asked := server.Knows(); {
+	case own:
+		return lifecycle.Own
+	case !asked:
+		return lifecycle.Unasked
+	}
+	return lifecycle.Unknown
+}
+
 func (n *node) stepOnce(now time.Time) (again bool) {
 	out := n.machine.Step(lifecycle.Input{
 		Now: now, Ledger: n.ledger, Contact: n.contact.joined && !n.alone.held && !n.outvoted(), Healthy: n.healthy,
-		Seen: n.alive, RoutersSeen: n.routersSeen(), Leave: n.withdraws, Hurry: n.hurries, Weight: n.weight,
+		Whose: n.whose(), Seen: n.alive, RoutersSeen: n.routersSeen(), Leave: n.withdraws, Hurry: n.hurries, Weight: n.weight,
 	})
 	if out.Err != nil {
 		n.log.Error("the node must not join", "error", out.Err)

@@ -89,6 +89,11 @@ type Input struct {
 
 	Healthy bool // the server answers its probes: see Health
 
+	// Whose says whether the server is this node's own beyond doubt. It matters where
+	// the fleet knows the node by another address: keys of a server that was given by
+	// mistake must not be removed.
+	Whose Whose
+
 	// Seen reports whether the agent of another node is seen; nil: all are.
 	Seen func(id string) bool
 
@@ -100,6 +105,15 @@ type Input struct {
 	Hurry  bool    // it gives up to hand over, and leaves, after LeaveTimeout; otherwise it takes its time
 	Weight float64 // that the node is to have; 0 for as it is
 }
+
+// Whose says whose server it is that an agent was given.
+type Whose uint8
+
+const (
+	Own     Whose = iota // the node's, or nobody asks
+	Unasked              // it has not said yet
+	Unknown              // it does not know this node
+)
 
 // Output is what has to be done.
 type Output struct {

@@ -13,7 +13,11 @@ const countIsFresh = 5 * time.Second
 func (m *Machine) joining() {
 	// What the fleet knows of the node may come later than the first contact:
 	// the member that answered first may have been cut off.
-	if _, heard := m.in.Ledger.Record(m.rec.ID); m.in.Contact && (!m.met || heard && !m.known) {
+	if old, heard := m.in.Ledger.Record(m.rec.ID); m.in.Contact && (!m.met || heard && !m.known) {
+		if heard && m.in.Whose == Unasked && old.Address != m.cfg.Address && !m.in.Leave {
+			m.wait("the server to say whose it is: the fleet knows the node at " + old.Address)
+			return
+		}
 		m.met = true
 		m.meet()
 		m.watchTransition()
@@ -41,12 +45,16 @@ func (m *Machine) joining() {
 	if m.in.Weight > 0 {
 		m.rec.Weight = m.in.Weight
 	}
+	if m.taken() {
+		return
+	}
 	if m.boot && !m.anyOwner() {
 		m.known = true
 		m.enter(membership.Active)
 		return
 	}
 	if m.empty() && m.ready() && m.mayBegin() && m.fits(m.rec.Weight) {
+		m.rec.Address = m.cfg.Address
 		m.begin(membership.Announced)
 		m.rec.Swept = m.rec.Transition // it holds nothing
 	}
@@ -58,7 +66,7 @@ func (m *Machine) meet() {
 	old, known := l.Record(m.rec.ID)
 	if !known {
 		_, evicted := l.Eviction(m.rec.ID)
-		m.mayPurge = m.cfg.Purge || evicted
+		m.mayPurge = m.cfg.Purge || evicted && m.in.Whose == Own
 		m.boot = m.cfg.Bootstrap && !evicted && !m.anyOwner()
 		return
 	}
@@ -70,7 +78,10 @@ func (m *Machine) meet() {
 	m.rec.Stamp, m.rec.Since = old.Stamp, old.Since
 	m.rec.Purged, m.rec.Swept, m.rec.Done = old.Purged, old.Swept, old.Done
 	_, back := membership.IsRollback(old.Transition)
-	if !l.Evicted(m.rec.ID) && (ownsKeys(old) || old.State == membership.Importing) {
+	// A node may move to another address with its server. A server there that does not
+	// know it is another one: what it holds may be anybody's.
+	own := old.Address == m.cfg.Address || m.in.Whose == Own
+	if own && !l.Evicted(m.rec.ID) && (ownsKeys(old) || old.State == membership.Importing) {
 		// The fleet has gone on with the node: only its agent was away. So it has
 		// with one that keys come to: those that came are nowhere else.
 		m.resumed = true
@@ -85,7 +96,13 @@ func (m *Machine) meet() {
 		return
 	}
 	m.rec.Returns = m.returns(old)
-	m.mayPurge = true
+	m.mayPurge = own || m.cfg.Purge
+	if old.Weight > 0 {
+		m.rec.Weight = old.Weight
+	}
+	if !own { // until it is known to hold nothing: the next start must not take it for the node's
+		m.rec.Address = old.Address
+	}
 	if turned || old.State != membership.Joining && old.State != membership.Left {
 		m.enter(membership.Joining) // others must know that it does not go on
 	}
@@ -113,11 +130,15 @@ func (m *Machine) empty() bool {
 		return false
 	}
 	if m.keys == 0 {
+		if e, evicted := m.in.Ledger.Eviction(m.rec.ID); evicted && !m.mayPurge {
+			m.rec.Purged = max(m.rec.Purged, e.Stamp) // found empty: as good as emptied
+			m.answered = e.Stamp
+		}
 		return true
 	}
 	m.countedAt = time.Time{}
 	if !m.mayPurge {
-		m.out.Err = &HoldsKeysError{ID: m.rec.ID, Address: m.rec.Address, Keys: m.keys}
+		m.out.Err = &HoldsKeysError{ID: m.rec.ID, Address: m.cfg.Address, Keys: m.keys}
 		return false
 	}
 	m.emptied = false
@@ -125,14 +146,22 @@ func (m *Machine) empty() bool {
 	return false
 }
 
-func (m *Machine) askPurge() {
-	if owner := m.speaker(); owner != "" && (m.in.Seen == nil || m.in.Seen(owner)) {
+// taken reports whether another node of the ring has this one's server, be it with
+// another database: clients find both at one address, and write to one.
+func (m *Machine) taken() bool {
+	owner := m.speaker()
+	switch {
+	case owner == "":
+		return false
+	case m.in.Seen == nil || m.in.Seen(owner):
 		m.out.Err = &ServerTakenError{ID: m.rec.ID, Address: m.cfg.Address, Owner: owner}
-		return
-	} else if owner != "" {
+	default:
 		m.wait("the node that had its server to be evicted")
-		return
 	}
+	return true
+}
+
+func (m *Machine) askPurge() {
 	m.out.Task = Purge
 	if e, evicted := m.in.Ledger.Eviction(m.rec.ID); evicted {
 		m.out.For = e.Stamp

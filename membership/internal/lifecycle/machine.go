@@ -167,13 +167,13 @@ func (m *Machine) learnEviction() {
 	if e.Stamp <= m.rec.Purged { // answered already: the ledger has not heard yet
 		return
 	}
-	m.mayPurge = true
-	if m.rec.State == membership.Joining {
+	if m.rec.State == membership.Joining { // meet says whether its server may be emptied
 		if e.Stamp > m.answered {
 			m.emptied = false
 		}
 		return
 	}
+	m.mayPurge = true
 	if m.in.Leave {
 		m.enter(membership.Left)
 		return

@@ -88,7 +88,7 @@ func (f *fleet) join(i int) {
 		Server: dataserver.Config{URL: "redis://" + f.servers[i].Addr()}, Logger: quiet, Version: "test",
 		Gossip: gossip.Config{Cluster: cluster, Name: nodeName(i), Network: gossip.Local, Bind: "127.0.0.1:0",
 			// A machine that is busy must not look like a server that has failed.
-			Timing: gossip.Timing{EvictAfter: bound, ProbeTimeout: 5 * time.Second, LeaveTimeout: bound},
+			Timing: gossip.Timing{EvictAfter: bound, ProbeTimeout: time.Minute, LeaveTimeout: bound},
 			Node:   &gossip.NodeConfig{Bootstrap: i == 0}},
 		Move: agent.MoveConfig{Limits: f.limits},
 	}
