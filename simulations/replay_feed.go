@@ -53,6 +53,10 @@ type event struct {
 	size    int64 // bytes of the entry, key and value; 0 where capacities are items
 	expires int64 // of the entry; 0 means never
 	now     int64 // seconds
+
+	// at is now with the fraction of a second, once the requests of one time are
+	// spread over it; only a feed that spreads sets it.
+	at float64
 }
 
 // entry is what the request stores.
@@ -112,6 +116,8 @@ type feed struct {
 	known  []known // by key; nil where neither sizes nor TTLs matter
 	ttls   bool    // can be held against a time
 	now    int64
+	moment float64   // now with the fraction of a second
+	spread *spreader // nil unless the requests of one time are to be spread
 	read   int64
 	err    error // of the request after the last chunk
 }
@@ -170,6 +176,20 @@ func (f *feed) next(c *chunk) error {
 		room = min(room, f.every-f.read%f.every)
 	}
 	c.base, c.events, c.versions = f.read, c.events[:room], c.versions[:0]
+	f.fill(c)
+	f.read += int64(len(c.events))
+	if len(c.events) == 0 {
+		return f.err
+	}
+	return nil
+}
+
+// fill reads as many requests as the chunk has room for, if there are so many.
+func (f *feed) fill(c *chunk) {
+	if f.spread != nil {
+		f.spread.fill(f, c)
+		return
+	}
 	for i := range c.events {
 		if f.err = f.event(&c.events[i]); f.err != nil {
 			c.events = c.events[:i]
@@ -180,11 +200,6 @@ func (f *feed) next(c *chunk) error {
 		}
 	}
 	c.keys = f.keys.keyView
-	f.read += int64(len(c.events))
-	if len(c.events) == 0 {
-		return f.err
-	}
-	return nil
 }
 
 func (f *feed) event(e *event) error {
@@ -197,6 +212,7 @@ func (f *feed) event(e *event) error {
 		return f.reader.Fault("key", err.Error(), "at most 4294967294")
 	}
 	f.now = max(f.now, req.Time) // time does not go back
+	f.moment = max(f.moment, float64(req.Time)+req.Fraction)
 	*e = event{id: id, op: req.Op, now: f.now}
 	if f.known == nil {
 		return nil

@@ -37,6 +37,9 @@ var errTooManyKeys = errors.New("more distinct keys than fit into 32 bits")
 // len returns the number of distinct keys.
 func (v keyView) len() int { return len(v.refs) }
 
+// upTo returns the view as it was when there were so many keys.
+func (v keyView) upTo(n int) keyView { return keyView{v.refs[:n], v.arena} }
+
 // key returns the key of that number. The string lasts as long as the view.
 func (v keyView) key(id int) string {
 	ref := v.refs[id]

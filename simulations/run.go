@@ -183,7 +183,7 @@ func (r *variantRun) secondsAt(c *chunk, i int) float64 {
 	if r.cfg.Rate > 0 {
 		return float64(c.base+int64(i)) / r.cfg.Rate
 	}
-	return float64(c.events[i].now)
+	return c.events[i].at
 }
 
 func (r *variantRun) serve(ctx context.Context, f *runFleet, c *chunk, outcomes []byte) error {

@@ -26,7 +26,8 @@ type RunConfig struct {
 	Variants []Variant // at least one
 
 	// Rate is how many requests come in a second. 0 means the source's own
-	// times, or DefaultRate where it has none.
+	// times, or DefaultRate where it has none. Requests of one time are spread
+	// evenly up to the next, but over one second at most.
 	Rate float64
 
 	// Warmup is the number of requests at the beginning that no figure counts,
@@ -261,6 +262,9 @@ func (cfg *RunConfig) feed(cuts []int64) (*feed, error) {
 	if source.Has().Size && !f.sizes { // the balance of bytes is told, as far as it is known
 		f.sizes, f.lax, f.known = true, true, []known{}
 	}
+	if cfg.Rate == 0 {
+		f.spread = &spreader{most: mostAtOnce}
+	}
 	f.chunk, f.every, f.writes = min(cfg.chunk, chunkEvents), cfg.step(), []uint32{}
 	return f, nil
 }
@@ -277,7 +281,7 @@ type clocked struct {
 
 func (c *clocked) Next(req *trace.Request) error {
 	err := c.Source.Next(req)
-	req.Time = int64(float64(c.n) / c.rate)
+	req.Time, req.Fraction = int64(float64(c.n)/c.rate), 0
 	c.n++
 	return err
 }

@@ -37,8 +37,9 @@ type runStep struct {
 // changeSpans gathers the figures of one entry of the time line.
 type changeSpans struct {
 	at, until    int64
-	before, next span
-	toNext       span
+	next         int64 // at which the next entry begins
+	before, soon span
+	toNext       span // or to the horizon, if that comes first
 	recovery     recovery
 	rings        int
 	moved        struct{ all, unnecessary float64 }
@@ -57,14 +58,18 @@ func newRunFigures(r *variantRun) *runFigures {
 		f.changes = append(f.changes, &changeSpans{
 			at: at, until: until,
 			before:   span{from: max(0, at-window), to: at},
-			next:     span{from: at, to: at + 1000},
-			toNext:   span{from: at, to: r.plan.nextEntry(i)},
+			soon:     span{from: at, to: at + 1000},
+			toNext:   span{from: at, to: math.MaxInt64},
+			next:     r.plan.nextEntry(i),
 			recovery: recovery{at: until, size: int(window)},
 		})
 	}
 	f.extra = span{from: f.first, to: math.MaxInt64}
 	if r.cfg.Horizon > 0 {
 		f.extra.to = last + r.cfg.Horizon
+	}
+	for _, c := range f.changes {
+		c.toNext.to = min(c.next, f.extra.to)
 	}
 	return f
 }
@@ -130,7 +135,7 @@ func (f *runFigures) add(c *chunk, fleet, control []byte) {
 		if c.base == s.at {
 			s.reached, s.seconds = true, f.run.secondsAt(c, 0)
 		}
-		for _, part := range []*span{&s.before, &s.next, &s.toNext} {
+		for _, part := range []*span{&s.before, &s.soon, &s.toNext} {
 			part.add(c.base, fleet, control)
 		}
 		s.recovery.add(c.base, fleet, control)
@@ -154,7 +159,7 @@ func (f *runFigures) closeStep(second float64) {
 		return
 	}
 	start := f.steps[len(f.steps)-stepsInWindow]
-	if start.request < f.run.cfg.Warmup {
+	if start.request < f.run.cfg.Warmup || f.quiet(start.request+stepsInWindow*f.run.cfg.step()) {
 		f.hot.skip(fleet)
 		return
 	}
@@ -165,6 +170,11 @@ func (f *runFigures) closeStep(second float64) {
 		f.controlHot = f.hot
 	}
 }
+
+// quiet reports whether what ended before this request was over when the first
+// change came. Peaks leave it out: those of caches that fill up hide what a change
+// does.
+func (f *runFigures) quiet(end int64) bool { return len(f.changes) > 0 && end <= f.first }
 
 // sample returns the step that is open, with what the fleet has done in it.
 func (f *runFigures) sample() runStep {
@@ -178,12 +188,12 @@ func (f *runFigures) sample() runStep {
 	return s
 }
 
-// hottest is the largest load of a node in any window.
+// hottest is the largest load of a node in any window: by its fair share, and in
+// requests, which in a fleet of several weights may be that of another node.
 type hottest struct {
 	node      string
-	requests  int64
-	perSecond float64
 	timesFair float64
+	perSecond float64 // 0 where windows have no length
 }
 
 // close ends a window of so many seconds.
@@ -195,12 +205,15 @@ func (h *hottest) close(f *runFleet, seconds float64) {
 		weight += n.Weight
 	}
 	for _, n := range f.nodes {
-		asked := n.requests - n.windowRequests
-		if asked > h.requests {
-			*h = hottest{node: n.ID, requests: asked, timesFair: float64(asked) / float64(total) * weight / n.Weight}
-			if seconds > 0 {
-				h.perSecond = float64(asked) / seconds
-			}
+		asked := float64(n.requests - n.windowRequests)
+		if asked == 0 {
+			continue
+		}
+		if fair := asked / float64(total) * weight / n.Weight; fair > h.timesFair {
+			h.node, h.timesFair = n.ID, fair
+		}
+		if seconds > 0 {
+			h.perSecond = max(h.perSecond, asked/seconds)
 		}
 	}
 	h.skip(f)

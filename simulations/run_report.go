@@ -57,13 +57,16 @@ type RunResult struct {
 	PeakToMeanKeysAfter     *float64 `json:"peak_to_mean_keys_after"`
 	CVRequestsAfter         *float64 `json:"cv_requests_after"`
 
-	// HottestNode is the node with the most requests in any one window, and
-	// HottestPerSecond how many those were in a second; HottestTimesFair is the
-	// same by its fair share of the fleet's requests.
+	// HottestNode is the node with the most requests in any one window by its
+	// fair share of the fleet's, and HottestTimesFair how many times that they
+	// were; HottestPerSecond is the most requests a second of any node in any
+	// window, whatever its weight. Windows that end before the first change do
+	// not count, so that what caches do while they fill does not hide it.
 	HottestNode             string   `json:"hottest_node"`
 	HottestPerSecond        *float64 `json:"hottest_per_second"`
 	HottestTimesFair        *float64 `json:"hottest_times_fair"`
 	ControlHottestPerSecond *float64 `json:"control_hottest_per_second"`
+	ControlHottestTimesFair *float64 `json:"control_hottest_times_fair"`
 
 	HitRate              *float64 `json:"hit_rate"`
 	ControlHitRate       *float64 `json:"control_hit_rate"`
@@ -77,9 +80,10 @@ type RunResult struct {
 	ControlLoads *int64 `json:"control_loads"`
 	// ExtraLoads is those beyond the control's, from the first change to the
 	// horizon after the last. It is below 0 where the change did more good than
-	// harm.
+	// harm, and nil where the run was stopped before any change.
 	ExtraLoads *int64 `json:"extra_loads"`
-	// LoadsPeak is the most loads a second in any one step.
+	// LoadsPeak is the most loads a second in any one step that does not end
+	// before the first change.
 	LoadsPeak        *float64 `json:"loads_peak_per_second"`
 	ControlLoadsPeak *float64 `json:"control_loads_peak_per_second"`
 
@@ -127,7 +131,7 @@ type RunChange struct {
 	HitRateNext1000        *float64 `json:"hit_rate_next_1000"`
 	ControlHitRateNext1000 *float64 `json:"control_hit_rate_next_1000"`
 	HitRateLowest          *float64 `json:"hit_rate_lowest"` // in the worst step before the next entry
-	ExtraLoads             *int64   `json:"extra_loads"`     // before the next entry
+	ExtraLoads             *int64   `json:"extra_loads"`     // before the next entry, and the horizon of the whole
 	RecoveryRequests       *int64   `json:"recovery_requests"`
 	RecoverySeconds        *float64 `json:"recovery_seconds"`
 }

@@ -65,11 +65,17 @@ func (f *runFigures) balances(out *RunResult) {
 	out.PeakToMeanRequests, out.PeakToMeanBytes, out.PeakToMeanKeys = peak(before.requests), peak(before.bytes), peak(before.keys)
 	out.PeakToMeanRequestsAfter, out.PeakToMeanBytesAfter, out.PeakToMeanKeysAfter = peak(after.requests), peak(after.bytes), peak(after.keys)
 	out.CVRequests, out.CVRequestsAfter = cv(before.requests), cv(after.requests)
-	if hot := f.hot; hot.requests > 0 {
-		out.HottestNode = hot.node
-		out.HottestPerSecond, out.HottestTimesFair = new(figure(hot.perSecond)), new(figure(hot.timesFair))
-		out.ControlHottestPerSecond = new(figure(f.controlHot.perSecond))
+	out.HottestNode = f.hot.node
+	out.HottestTimesFair, out.ControlHottestTimesFair = positive(f.hot.timesFair), positive(f.controlHot.timesFair)
+	out.HottestPerSecond, out.ControlHottestPerSecond = positive(f.hot.perSecond), positive(f.controlHot.perSecond)
+}
+
+// positive returns a figure that is not there at 0.
+func positive(x float64) *float64 {
+	if x == 0 {
+		return nil
 	}
+	return new(figure(x))
 }
 
 func (f *runFigures) rates(out *RunResult) {
@@ -104,21 +110,39 @@ func (f *runFigures) recovered(out *RunResult) {
 }
 
 // secondsBetween returns how long two requests are apart: exactly at a fixed
-// rate, else to the beginning of their steps.
+// rate, else as if those of each step came evenly.
 func (f *runFigures) secondsBetween(from, to int64) float64 {
 	if rate := f.run.cfg.Rate; rate > 0 {
 		return figure(float64(to-from) / rate)
 	}
-	at := func(request int64) float64 {
-		i := min(request/f.run.cfg.step(), int64(len(f.steps))-1)
-		return f.steps[max(i, 0)].seconds
+	return figure(f.secondOf(to) - f.secondOf(from))
+}
+
+// secondOf returns when a request came, between the steps around it.
+func (f *runFigures) secondOf(request int64) float64 {
+	step := f.run.cfg.step()
+	i := request / step
+	switch {
+	case len(f.steps) == 0 || request >= f.run.done:
+		return f.run.seconds
+	case i >= int64(len(f.steps)):
+		return between(f.open.seconds, f.run.seconds, request-f.open.request, f.run.done-f.open.request)
+	case i == int64(len(f.steps))-1 && f.fill == 0:
+		return between(f.steps[i].seconds, f.run.seconds, request-f.steps[i].request, step)
+	case i == int64(len(f.steps))-1:
+		return between(f.steps[i].seconds, f.open.seconds, request-f.steps[i].request, step)
 	}
-	return figure(at(to) - at(from))
+	return between(f.steps[i].seconds, f.steps[i+1].seconds, request-f.steps[i].request, step)
+}
+
+// between returns the moment of one request of several.
+func between(from, to float64, request, of int64) float64 {
+	return from + float64((to-from)*float64(request)/float64(of)) // not fused
 }
 
 func (f *runFigures) counts(out *RunResult) {
 	out.Loads, out.ControlLoads = new(f.whole.fleet.misses), new(f.whole.control.misses)
-	if len(f.changes) > 0 {
+	if f.run.control != nil {
 		out.ExtraLoads = new(f.extra.fleet.misses - f.extra.control.misses)
 	}
 	totals := f.run.fleet.totals
@@ -130,7 +154,7 @@ func (f *runFigures) counts(out *RunResult) {
 	var peak, controlPeak float64
 	for i := range f.steps[:max(0, len(f.steps)-1)] {
 		s := &f.steps[i]
-		if length := f.steps[i+1].seconds - s.seconds; s.request >= f.run.cfg.Warmup && length > 0 {
+		if length := f.steps[i+1].seconds - s.seconds; s.request >= f.run.cfg.Warmup && !f.quiet(s.request+f.run.cfg.step()) && length > 0 {
 			peak = max(peak, float64(s.fleet.misses)/length)
 			controlPeak = max(controlPeak, float64(s.control.misses)/length)
 			out.LoadsPeak, out.ControlLoadsPeak = new(figure(peak)), new(figure(controlPeak))
@@ -174,8 +198,8 @@ func (f *runFigures) change(i int) RunChange {
 	}
 	out.Moved, out.MovedUnnecessary = new(figure(c.moved.all)), new(figure(c.moved.unnecessary))
 	out.HitRateBefore = c.before.fleet.rate()
-	out.HitRateNext1000, out.ControlHitRateNext1000 = c.next.fleet.rate(), c.next.control.rate()
-	out.HitRateLowest = f.lowest(c.at, c.toNext.to, fleetScore)
+	out.HitRateNext1000, out.ControlHitRateNext1000 = c.soon.fleet.rate(), c.soon.control.rate()
+	out.HitRateLowest = f.lowest(c.at, c.next, fleetScore)
 	out.ExtraLoads = new(c.toNext.fleet.misses - c.toNext.control.misses)
 	if c.recovery.done {
 		out.RecoveryRequests = new(c.recovery.after)

@@ -159,6 +159,8 @@ func (f *compareFlags) table(b *bytes.Buffer, s cli.Style, report *simulations.C
 	}
 	cli.WriteText(b, "needless: between two nodes that both stay. restored: back at the first owner once the change is undone. "+
 		"peak/mean: the fullest node against its fair share, before and after. cv: spread of load over the nodes.", "")
+	b.WriteByte('\n')
+	cli.WriteText(b, s.Bold(compareVerdict(report)), "")
 }
 
 // peaks shows the peak before and after.

@@ -259,6 +259,12 @@ func (f *replayFlags) table(b *bytes.Buffer, s cli.Style, report *simulations.Re
 	if changes > 0 {
 		f.legend(b, report)
 	}
+	for i := range changes {
+		if i == 0 {
+			b.WriteByte('\n')
+		}
+		cli.WriteText(b, s.Bold(replayVerdict(report, i, f.dbMillis)), "")
+	}
 }
 
 // capacityText names the unit of a capacity that has none.

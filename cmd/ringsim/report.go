@@ -76,6 +76,9 @@ func (f *reportFlags) run(cmd *cobra.Command, args []string) error {
 	if err := checkOutput("output", f.output, "a file such as report.html, in a folder that exists"); err != nil {
 		return err
 	}
+	if err := checkTwice(output{"output", f.output}, output{"json", f.json}, output{"series", f.series}); err != nil {
+		return err
+	}
 	p := pageMaker{command: []string{"ringsim", "report"}}
 	s, err := f.prepare(cmd, args, &p)
 	if err != nil {

@@ -137,12 +137,15 @@ func (p *pageMaker) points() (points []string) {
 			if r.HitRateLowest != nil && r.ControlHitRateLowest != nil && *r.HitRateLowest < *r.ControlHitRateLowest {
 				say("the hit rate falls to %s, without the change to %s", percent(*r.HitRateLowest), percent(*r.ControlHitRateLowest))
 			}
-			say("%s", strings.TrimPrefix(costOf(onlyCost(r)), r.Name+" "))
+			say("%s", strings.TrimPrefix(costOf(onlyCost(r), p.report.Partial), r.Name+" "))
 		} else {
 			say("%s of the reads are answered by the cache", show(r.HitRate, percent))
 		}
+		if unreached(r) {
+			say("its change was not reached")
+		}
 		if r.HottestTimesFair != nil {
-			say("the hottest node carries %s its fair share", times(*r.HottestTimesFair))
+			say("the hottest node carries %s its fair share%s", times(*r.HottestTimesFair), hottestBeside(r))
 		}
 		if *r.StaleReads > 0 {
 			say("%s", counted(*r.StaleReads, "stale answer"))
@@ -153,6 +156,17 @@ func (p *pageMaker) points() (points []string) {
 		points = append(points, r.Name+": "+strings.Join(parts, "; ")+".")
 	}
 	return points
+}
+
+// hottestBeside says what the hottest node carries where nothing changes.
+func hottestBeside(r simulations.RunResult) string {
+	switch {
+	case r.ExtraLoads == nil || r.ControlHottestTimesFair == nil:
+		return ""
+	case times(*r.HottestTimesFair) == times(*r.ControlHottestTimesFair):
+		return ", as it does without the change"
+	}
+	return ", without the change " + times(*r.ControlHottestTimesFair)
 }
 
 // onlyCost leaves out what the point has said already.
@@ -173,7 +187,8 @@ func (p *pageMaker) words() *report.Section {
 		{Name: "extra loads", Value: "Loads from the database beyond the control's, from the first change " + horizon + ". Below 0 where the change did more good than harm: a larger fleet is a larger cache."},
 		{Name: "lowest hit rate", Value: "Of the worst " + counted(p.report.Step, "request") + " from the first change on."},
 		{Name: "back after", Value: "From the first change until a window of " + counted(p.report.Window, "request") + " begins, after the last one, whose hit rate is within one percentage point of the control's."},
-		{Name: "hottest", Value: "The most requests of one node in a window of " + counted(p.report.Window, "request") + ", and the same by its fair share of them."},
+		{Name: "hottest", Value: "The most requests of one node in a window of " + counted(p.report.Window, "request") + ", by its fair share of them."},
+		{Name: "peaks", Value: "Of the hottest node, and of loads a second: from the first change on, where there is one. What caches do while they fill up is no consequence of it."},
 		{Name: "load of the fullest node", Value: "By its fair share: 1.20 is a fifth too much. Before the first change, and after the last."},
 		{Name: "stale reads", Value: "Hits on a value that has been written since: of nodes that come back with what they held."},
 	}}

@@ -222,6 +222,9 @@ func (f *study) yaml(file, capacity string, bundled bool) string {
 		kind, value := map[byte]string{'+': "join", '-': "leave", '=': "weight"}[c.text[0]], c.text[1:]
 		if _, err := strconv.Atoi(value); err != nil {
 			value = strconv.Quote(value)
+			if kind == "join" {
+				value = "[" + value + "]"
+			}
 		}
 		fmt.Fprintf(&b, "  - {at: %d, %s: %s}\n", c.at, kind, value)
 	}

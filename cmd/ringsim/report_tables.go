@@ -134,7 +134,7 @@ func (p *pageMaker) movements() *report.Section {
 // spread is how evenly load lies.
 func (p *pageMaker) spread() *report.Section {
 	s := &report.Section{Title: "How evenly load lies"}
-	s.Figures = drawn(p.bars("Hottest node", "The most load of one node in a window, by its fair share of the requests.", "times its fair share", "", func(r result) (*float64, *float64, string) {
+	s.Figures = drawn(p.bars("Hottest node", "The most load of one node in a window, by its fair share of the requests; with changes, from the first one on.", "times its fair share", "", func(r result) (*float64, *float64, string) {
 		return r.HottestTimesFair, nil, show(r.HottestTimesFair, times)
 	}))
 	s.Tables = []report.Table{p.table("Load of the fullest node by its fair share, before the changes and after",
@@ -146,7 +146,10 @@ func (p *pageMaker) spread() *report.Section {
 		floats("after", ratio3, func(r result) *float64 { return r.PeakToMeanBytesAfter }),
 		floats("spread of requests (cv)", percent, func(r result) *float64 { return r.CVRequests }),
 		column{"hottest node", func(r result) report.Cell { return report.Word(cli.Name(r.HottestNode)) }},
-		floats("requests a second", perSecond, func(r result) *float64 { return r.HottestPerSecond }),
+		floats("by its fair share", times, func(r result) *float64 { return r.HottestTimesFair }),
+		floats("control", times, func(r result) *float64 { return r.ControlHottestTimesFair }),
+		floats("most requests a second of a node", perSecond, func(r result) *float64 { return r.HottestPerSecond }),
+		floats("control", perSecond, func(r result) *float64 { return r.ControlHottestPerSecond }),
 	)}
 	return s
 }

@@ -18,6 +18,8 @@ func init() {
 	for name, args := range map[string][]string{
 		"help-report":           {"report", "--help"},
 		"bad-report-none":       {"report"},
+		"bad-report-stdout":     {"report", "-o", "-"},
+		"bad-report-twice":      {"report", "-o", "x", "--json", "x"},
 		"bad-report-folder":     {"report", "-o", "no/such/folder/report.html"},
 		"bad-report-directory":  {"report", "-o", "testdata"},
 		"bad-report-name":       {"report", "double-at-peek", "-o", "report.html"},

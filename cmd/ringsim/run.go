@@ -146,6 +146,9 @@ func (f *runFlags) apply(cmd *cobra.Command, s *scenario.Scenario) error {
 			return err
 		}
 	}
+	if err := checkTwice(output{"json", f.json}, output{"series", f.series}); err != nil {
+		return err
+	}
 	return f.parseAsserts(s)
 }
 

@@ -14,11 +14,40 @@ import (
 
 // checkOutput refuses a file that could not be written, before anything is run.
 func checkOutput(flag, name, want string) error {
+	if name == "-" {
+		return &cli.UsageError{Where: "--" + flag, Found: cli.Quote(name), Want: want + "; the standard output is --format's"}
+	}
 	folder, err := os.Stat(filepath.Dir(name))
 	if info, there := os.Stat(name); there == nil && info.IsDir() || name == "" || err != nil || !folder.IsDir() {
 		return &cli.UsageError{Where: "--" + flag, Found: cli.Quote(name), Want: want}
 	}
 	return nil
+}
+
+// An output is a file that a flag asks for.
+type output struct{ flag, name string }
+
+// checkTwice refuses two outputs that would overwrite each other.
+func checkTwice(outputs ...output) error {
+	for i, o := range outputs {
+		for _, other := range outputs[:i] {
+			if o.name != "" && other.name != "" && sameFile(o.name, other.name) {
+				return &cli.UsageError{Where: "--" + o.flag, Found: cli.Quote(o.name) + ", the file of --" + other.flag, Want: "another one"}
+			}
+		}
+	}
+	return nil
+}
+
+func sameFile(a, b string) bool {
+	one, err := os.Stat(a)
+	two, err2 := os.Stat(b)
+	if err == nil && err2 == nil {
+		return os.SameFile(one, two)
+	}
+	inOne, err := filepath.Abs(a)
+	inTwo, err2 := filepath.Abs(b)
+	return err == nil && err2 == nil && inOne == inTwo
 }
 
 // writeFiles writes what flags ask for beside the report, complete or not at all.

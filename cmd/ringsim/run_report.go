@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/ringway/ringway/internal/cli"
@@ -170,7 +171,7 @@ func (o *runReport) changedTable(b *bytes.Buffer, s cli.Style) {
 			show(r.ExtraLoads, brief), o.cost(r), show(r.RecoverySeconds, howLong), show(r.HottestTimesFair, times), show(r.StaleReads, brief),
 		})
 	}
-	cli.WriteTable(b, s, []cli.Column{
+	o.writeRows(b, s, []cli.Column{
 		{Title: "placement", Left: true}, {Title: "moved"}, {Title: "needless"}, {Title: "lowest"}, {Title: "control"},
 		{Title: "extra"}, {Title: o.costTitle()}, {Title: "back in"}, {Title: "hottest"}, {Title: "stale"},
 	}, rows)
@@ -184,10 +185,34 @@ func (o *runReport) steadyTable(b *bytes.Buffer, s cli.Style) {
 			show(r.PeakToMeanRequests, ratio3), show(r.PeakToMeanBytes, ratio3), show(r.HottestPerSecond, perSecond), show(r.HottestTimesFair, times), show(r.StaleReads, brief),
 		})
 	}
-	cli.WriteTable(b, s, []cli.Column{
+	o.writeRows(b, s, []cli.Column{
 		{Title: "placement", Left: true}, {Title: "hit rate"}, {Title: "loads"}, {Title: "db time"}, {Title: "keys"},
 		{Title: "requests"}, {Title: "bytes"}, {Title: "peak/s"}, {Title: "hottest"}, {Title: "stale"},
 	}, rows)
+}
+
+// writeRows writes a table, with a column for requests that no node was up for
+// where there were any.
+func (o *runReport) writeRows(b *bytes.Buffer, s cli.Style, columns []cli.Column, rows [][]string) {
+	if o.anyFailed() {
+		columns = append(columns, cli.Column{Title: "no node"})
+		for i, r := range o.report.Results {
+			rows[i] = append(rows[i], show(r.FailedRequests, brief))
+		}
+	}
+	cli.WriteTable(b, s, columns, rows)
+}
+
+func (o *runReport) anyFailed() bool {
+	return slices.ContainsFunc(o.report.Results, func(r simulations.RunResult) bool { return r.FailedRequests != nil && *r.FailedRequests > 0 })
+}
+
+// noNode explains that column.
+func (o *runReport) noNode() string {
+	if o.anyFailed() {
+		return " no node: requests that no node was up for."
+	}
+	return ""
 }
 
 // cost is the bill of the extra loads: money where there are prices, else time.
@@ -249,7 +274,7 @@ func (o *runReport) legend(b *bytes.Buffer) {
 	r := o.report
 	if !o.changed() {
 		cli.WriteText(b, fmt.Sprintf("keys, requests, bytes: load of the fullest node by its fair share. peak/s: most requests a second of one node, "+
-			"in a window of %s; hottest: by its fair share. stale: reads of a value that was written since.", commas(r.Window)), "")
+			"in a window of %s; hottest: by its fair share. stale: reads of a value that was written since.", commas(r.Window))+o.noNode(), "")
 		return
 	}
 	horizon := "to the end"
@@ -258,6 +283,6 @@ func (o *runReport) legend(b *bytes.Buffer) {
 	}
 	cli.WriteText(b, fmt.Sprintf("moved: keys that changed owner; needless: between nodes that both stay. lowest: worst hit rate of %s after the first change; "+
 		"control: the same without changes. extra: database loads beyond the control's, %s. back in: from the first change until a window of %s is within one point of the control. "+
-		"hottest: most load of one node in a window, by its fair share. stale: reads of a value that was written since.",
+		"hottest: most load of one node in a window from the first change on, by its fair share. stale: reads of a value that was written since."+o.noNode(),
 		counted(r.Step, "request"), horizon, commas(r.Window)), "")
 }

@@ -45,6 +45,8 @@ func init() {
 		"bad-run-columns":     {"run", small, "--columns", "key=a"},
 		"bad-run-json":        {"run", small, "--json", "no/such/folder/x.json"},
 		"bad-run-series":      {"run", small, "--series", ""},
+		"bad-run-stdout":      {"run", small, "--json", "-"},
+		"bad-run-twice":       {"run", small, "--json", "out.x", "--series", "./out.x"},
 	} {
 		golden = append(golden, struct {
 			name string
@@ -238,6 +240,19 @@ func TestRunVerdict(t *testing.T) {
 		{[]simulations.RunResult{{Name: "jump", Note: "no"}}, "No verdict: no placement can do this."},
 	} {
 		if got := runVerdict(&simulations.RunReport{Results: test.rows}); got != test.want {
+			t.Errorf("got  %s\nwant %s", got, test.want)
+		}
+	}
+	waiting := row("c", 0, 0, 0, 0, nil)
+	waiting.ExtraLoads, waiting.Changes = nil, []simulations.RunChange{{}}
+	for _, test := range []struct {
+		rows []simulations.RunResult
+		want string
+	}{
+		{[]simulations.RunResult{waiting}, "So far: no change was reached: nothing can be said of what it costs."},
+		{[]simulations.RunResult{row("a", 5, 0, 0, 0, nil), waiting}, "So far: A costs the database 5 extra loads (25.0 ms of its time), and it is not back yet. Not reached: the changes of c."},
+	} {
+		if got := runVerdict(&simulations.RunReport{Partial: true, Results: test.rows}); got != test.want {
 			t.Errorf("got  %s\nwant %s", got, test.want)
 		}
 	}

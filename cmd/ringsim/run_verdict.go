@@ -2,7 +2,7 @@ package main
 
 import (
 	"fmt"
-	"slices"
+	"math"
 	"strings"
 
 	"github.com/ringway/ringway/simulations"
@@ -10,30 +10,47 @@ import (
 
 // runVerdict says in words what a run's figures say, whichever row does better.
 func runVerdict(report *simulations.RunReport) string {
-	var rows []simulations.RunResult
-	changed := false
+	var rows, changed []simulations.RunResult
+	var waiting []string
 	for _, r := range report.Results {
-		if r.Loads != nil {
-			rows = append(rows, r)
-			changed = changed || r.ExtraLoads != nil
+		if r.Loads == nil {
+			continue
+		}
+		rows = append(rows, r)
+		if r.ExtraLoads != nil {
+			changed = append(changed, r)
+		}
+		if unreached(r) {
+			waiting = append(waiting, r.Name)
 		}
 	}
-	prefix := ""
-	if report.Partial {
-		prefix = "So far: "
-	}
+	text := ""
 	switch {
 	case len(rows) == 0:
 		return "No verdict: no placement can do this."
-	case !changed:
-		return prefix + steadyVerdict(rows)
+	case len(changed) > 0:
+		text = changedVerdict(changed, report.Partial)
+		if len(waiting) > 0 {
+			text += " Not reached: the changes of " + strings.Join(waiting, ", ") + "."
+		}
+	case len(waiting) > 0:
+		text = "no change was reached: nothing can be said of what it costs."
+	default:
+		text = steadyVerdict(rows)
 	}
-	rows = slices.DeleteFunc(rows, func(r simulations.RunResult) bool { return r.ExtraLoads == nil })
-	return prefix + changedVerdict(rows)
+	if report.Partial {
+		return "So far: " + text
+	}
+	return text
+}
+
+// unreached reports whether a run ended before the first change of a row came.
+func unreached(r simulations.RunResult) bool {
+	return r.Loads != nil && len(r.Changes) > 0 && r.ExtraLoads == nil
 }
 
 // changedVerdict ranks the rows by what the changes cost the database.
-func changedVerdict(rows []simulations.RunResult) string {
+func changedVerdict(rows []simulations.RunResult, partial bool) string {
 	best, worst := rows[0], rows[0]
 	for _, r := range rows[1:] {
 		if *r.ExtraLoads < *best.ExtraLoads {
@@ -43,9 +60,9 @@ func changedVerdict(rows []simulations.RunResult) string {
 			worst = r
 		}
 	}
-	parts := []string{costOf(worst)}
+	parts := []string{costOf(worst, partial)}
 	if best.Name != worst.Name {
-		parts = append(parts, costOf(best))
+		parts = append(parts, costOf(best, partial))
 	}
 	if len(rows) == 1 || *best.ExtraLoads == *worst.ExtraLoads {
 		parts = parts[:1]
@@ -58,7 +75,7 @@ func changedVerdict(rows []simulations.RunResult) string {
 }
 
 // costOf tells what the changes cost one row.
-func costOf(r simulations.RunResult) string {
+func costOf(r simulations.RunResult, partial bool) string {
 	var b strings.Builder
 	switch extra := *r.ExtraLoads; {
 	case extra > 0:
@@ -73,10 +90,12 @@ func costOf(r simulations.RunResult) string {
 	}
 	if r.HitRateLowest != nil && r.ControlHitRateLowest != nil {
 		if dip := 100 * (*r.ControlHitRateLowest - *r.HitRateLowest); dip >= 1 {
-			fmt.Fprintf(&b, ", its hit rate falls %.0f points lower than without", dip)
+			fmt.Fprintf(&b, ", its hit rate falls %s lower than without", counted(int64(math.Round(dip)), "point"))
 		}
 	}
 	switch {
+	case r.RecoverySeconds == nil && partial:
+		b.WriteString(", and it is not back yet")
 	case r.RecoverySeconds == nil:
 		b.WriteString(", and it is not back by the end")
 	case *r.RecoverySeconds > 0:

@@ -105,24 +105,36 @@ func (c *change) which(o object, kind string) {
 	c.Node = o.text(kind)
 }
 
+var wantReshape = map[string]string{
+	"join":   "a number of nodes, or a list of id, id:weight or id:weight:zone",
+	"leave":  "a number of nodes, an ID, or a list of them",
+	"weight": "id:weight, or a list of them",
+}
+
 // reshape reads nodes in the grammar of simulations.ParseChange, without the sign.
+// The ID of one node that leaves or is weighed anew need not stand in a list: a
+// word that is none is found out.
 func (c *change) reshape(o object, kind, sign string) {
 	var parts []string
-	for _, item := range o.list(kind) {
-		text, ok := digits(item)
-		if !ok {
-			text, ok = scalar(item)
-		}
-		if !ok || strings.Contains(text, ",") {
-			o.d.fail(item, o.at(kind), describe(item), "a number of nodes, a node, or a list of nodes")
-			return
-		}
-		parts = append(parts, sign+text)
+	count, isCount := digits(o.fields[kind])
+	one, isText := o.fields[kind].(*ast.StringNode)
+	switch {
+	case isCount && kind != "weight":
+		parts = []string{count}
+	case isText && kind != "join" && !strings.Contains(one.Value, ","):
+		parts = []string{one.Value}
+	default:
+		parts = o.texts(kind, wantReshape[kind])
+	}
+	if o.d.err != nil {
+		return
+	}
+	for i := range parts {
+		parts[i] = sign + parts[i]
 	}
 	parsed, err := simulations.ParseChange(strings.Join(parts, ","))
 	if err != nil {
-		want := map[string]string{"join": "a number of nodes, or id[:weight[:zone]]", "leave": "a number of nodes, or an ID", "weight": "id:weight"}[kind]
-		o.fail(kind, describe(o.fields[kind]), want)
+		o.fail(kind, describe(o.fields[kind]), wantReshape[kind])
 	}
 	c.Kind, c.Change = simulations.Reshape, parsed
 }

@@ -148,31 +148,27 @@ func (o object) offOr(field string, otherwise, low, high float64) float64 {
 
 func (f *fleet) readNodes(o object) {
 	if o.has("nodes") && o.d.err == nil {
-		var parts []string
-		for _, item := range o.list("nodes") {
-			text, ok := digits(item)
-			if !ok {
-				text, ok = scalar(item)
-			}
-			if !ok {
-				o.d.fail(item, o.at("nodes"), describe(item), "a number of nodes, or a list of id, id:weight or id:weight:zone")
-			}
-			parts = append(parts, text)
+		text, isCount := digits(o.fields["nodes"])
+		if !isCount {
+			text = strings.Join(o.texts("nodes", "a number of nodes, or a list of id, id:weight or id:weight:zone"), ",")
 		}
-		nodes, err := simulations.ParseNodes(strings.Join(parts, ","))
+		if o.d.err != nil {
+			return
+		}
+		nodes, err := simulations.ParseNodes(text)
 		if err != nil {
 			o.fail("nodes", foundIn(err), wantOf(err))
 		}
 		f.Nodes = nodes
 	}
-	if o.has("zones") && o.d.err == nil {
-		f.zones = nil
-		for _, item := range o.list("zones") {
-			text, ok := scalar(item)
-			if _, err := simulations.ParseNodes("a:1:" + text); !ok || err != nil {
-				o.d.fail(item, o.at("zones"), describe(item), "names of zones, which the nodes get in turn")
-			}
-			f.zones = append(f.zones, text)
+	if !o.has("zones") {
+		return
+	}
+	const want = "a list of names of zones, which the nodes get in turn"
+	f.zones = o.texts("zones", want)
+	for i, zone := range f.zones {
+		if _, err := simulations.ParseNodes("a:1:" + zone); err != nil {
+			o.d.fail(o.list("zones")[i], o.at("zones"), quote(zone), want)
 		}
 	}
 }
@@ -204,6 +200,9 @@ func (f *fleet) complete(o object) {
 		}
 	}
 	f.Nodes = nodes
+	if o.d.err == nil && f.Copies > len(nodes) {
+		o.d.fail(f.fields["copies"], f.paths["copies"], fmt.Sprintf("%d copies on %d nodes", f.Copies, len(nodes)), "at most a copy a node")
+	}
 }
 
 // foundIn and wantOf take the words out of an error of package simulations.

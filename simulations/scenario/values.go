@@ -85,6 +85,29 @@ func (o object) list(field string) []ast.Node {
 	}
 }
 
+// texts returns the items of a list of texts. Neither a single value is one, which
+// would be a slip of the hand where a number is possible too, nor is a list of
+// numbers.
+func (o object) texts(field, want string) (texts []string) {
+	if !o.has(field) || o.d.err != nil {
+		return nil
+	}
+	list, isList := o.fields[field].(*ast.SequenceNode)
+	if !isList || len(list.Values) == 0 {
+		o.fail(field, describe(o.fields[field]), want)
+		return nil
+	}
+	for _, item := range list.Values {
+		text, isText := item.(*ast.StringNode)
+		if !isText || text.Value == "" || strings.Contains(text.Value, ",") || strings.Trim(text.Value, "0123456789") == "" {
+			o.d.fail(item, o.at(field), describe(item), want)
+			return nil
+		}
+		texts = append(texts, text.Value)
+	}
+	return texts
+}
+
 // scalar returns a plain value as it is written, quotes apart.
 func scalar(node ast.Node) (string, bool) {
 	switch n := node.(type) {

@@ -1,5 +1,10 @@
 package trace
 
+import (
+	"bytes"
+	"strconv"
+)
+
 // Limits of what a Reader accepts.
 const (
 	MaxLine   = 64 << 10 // bytes of a line or record, without its end
@@ -34,6 +39,10 @@ type Request struct {
 	// Time is when the request came, in seconds since any fixed moment. Unknown
 	// if the trace does not tell.
 	Time int64
+
+	// Fraction is what Time lacks of the moment, of a second: from 0 to below 1,
+	// and 0 where the trace tells whole seconds.
+	Fraction float64
 }
 
 // Op is what a request does. See the package documentation for the words that
@@ -87,6 +96,17 @@ func parseOp(word []byte) (Op, bool) {
 		return Delete, true
 	}
 	return 0, false
+}
+
+// fractionOf returns what a number that parseNumber accepts has behind the point.
+func fractionOf(cell []byte) float64 {
+	point := bytes.IndexByte(cell, '.')
+	if point < 0 {
+		return 0
+	}
+	// Fifteen digits are as many as a float64 tells apart, and stay below 1.
+	fraction, _ := strconv.ParseFloat("0"+string(cell[point:min(len(cell), point+16)]), 64)
+	return fraction
 }
 
 // parseNumber reads a whole number of 0 to MaxNumber and drops a fraction.

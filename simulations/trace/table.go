@@ -104,6 +104,9 @@ func (r *Reader) readRow(line []byte) (repeat int64, err error) {
 			return 0, err
 		}
 	}
+	if c.time >= 0 {
+		r.row.Fraction = fractionOf(r.cells[c.time])
+	}
 	if repeat < 1 || repeat > MaxRepeat {
 		return 0, r.fail(c.names[c.repeat], fmt.Sprint(repeat), fmt.Sprintf("1 to %d requests", MaxRepeat))
 	}
@@ -171,6 +174,7 @@ func (r *Reader) readTwitter(line []byte) error {
 			return r.badNumber(twitterNames[n.column], cut[n.column])
 		}
 	}
+	r.row.Fraction = fractionOf(cut[twitterTime])
 	return nil
 }
 

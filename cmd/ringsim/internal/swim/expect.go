@@ -8,19 +8,29 @@ import (
 	"time"
 )
 
-// An expectation is what the protocols say of one change, in seconds.
+// An expectation is what the protocols say of one change, in seconds. Half of the
+// members learn the fast way, by gossip; whom that leaves out waits for an exchange of
+// whole states, so that each has a bound of its own.
 type expectation struct {
-	earliest, about, latest float64
-	why                     string
+	earliest         float64 // of the first
+	half, latestHalf float64
+	all, latest      float64
+	why              string
 }
 
-// suspicion is how long a member is suspected before it is declared dead: least with
-// confirmations, greatest without.
-func suspicion(size int) (least, greatest float64) {
+// suspicion is how long a member is suspected before it is declared dead. It begins
+// with the greatest time, and each of SuspicionMult-2 confirmations shortens it, the
+// last of them to the least (Lifeguard).
+func suspicion(size, confirmations int) float64 {
 	c := settings()
-	least = float64(c.SuspicionMult) * max(1, math.Log10(float64(size))) * c.ProbeInterval.Seconds()
-	return least, float64(c.SuspicionMaxTimeoutMult) * least
+	least := float64(c.SuspicionMult) * max(1, math.Log10(float64(size))) * c.ProbeInterval.Seconds()
+	greatest := float64(c.SuspicionMaxTimeoutMult) * least
+	wanted := float64(c.SuspicionMult - 2)
+	return greatest - min(1, math.Log(float64(confirmations)+1)/math.Log(wanted+1))*(greatest-least)
 }
+
+// confirmed is enough of them.
+func confirmed() int { return settings().SuspicionMult - 2 }
 
 // infection is how long gossip takes to reach all: in each round everybody who knows
 // tells GossipNodes others.
@@ -30,52 +40,78 @@ func infection(size int) float64 {
 	return rounds * c.GossipInterval.Seconds()
 }
 
-// exchange is how long news may take where gossip leaves somebody out: eight rounds
-// of whole states with a member chosen at random.
+// exchange is how long a member waits at most until it exchanges whole states with
+// another one, chosen at random.
 func exchange(size int) float64 {
 	interval := settings().PushPullInterval.Seconds()
 	if size > 32 {
 		interval *= math.Ceil(math.Log2(float64(size))-5) + 1
 	}
-	return 8 * interval
+	return interval
 }
 
-// noticed is how long a crash takes to be noticed on average: e/(e-1) intervals until
-// somebody probes, and the interval in which that fails.
-func noticed() float64 {
-	return (math.E/(math.E-1) + 1) * settings().ProbeInterval.Seconds()
+// found is how long it takes on average until the last of so many dead has been
+// probed by one of many, e/(e-1) intervals for one, and the interval in which that
+// fails.
+func found(dead int) float64 {
+	return (math.E/(math.E-1)*(1+math.Log(float64(dead))) + 1) * settings().ProbeInterval.Seconds()
 }
 
-func joinExpectation(size int) expectation {
-	return expectation{0, infection(size), exchange(size), "the last to come is known by infection: " + rounds(size)}
+// told is news that gossip spreads. Half may take three times as long as all should:
+// rounds are few, and packets are lost. With losses somebody may have been suspected
+// wrongly just then, which takes up to twice a suspicion to be put right. Whom gossip
+// leaves out learns by an exchange; two of them, since the first may be with another
+// who does not know.
+func told(size int, loss float64, why string) expectation {
+	usual, wrong := infection(size), 0.0
+	if loss > 0 {
+		wrong = 2 * suspicion(size, confirmed())
+	}
+	return expectation{0, usual, 3*usual + wrong, usual, usual + 2*exchange(size) + wrong,
+		fmt.Sprintf("%s: %s; whom they leave out waits for an exchange of states, every %.0f s", why, rounds(size), exchange(size))}
 }
 
-// crashExpectation: nobody is declared dead before the shortest suspicion is over. 40
-// probe intervals leave e^-20 that nobody has probed, and as much again for the word to
-// spread by probes alone.
-func crashExpectation(size int) expectation {
-	least, greatest := suspicion(size)
-	return expectation{least, noticed() + least + infection(size), 40*settings().ProbeInterval.Seconds() + greatest,
-		fmt.Sprintf("noticed after e/(e-1) + 1 probes, suspected for %.1f s (%.0f s if nobody confirms), then %s", least, greatest, rounds(size))}
+func joinExpectation(size int, loss float64) expectation {
+	return told(size, loss, "the last to come is known by infection")
 }
 
-func leaveExpectation(size int) expectation {
-	return expectation{0, infection(size), exchange(size), "infection: " + rounds(size)}
+func leaveExpectation(size int, loss float64) expectation { return told(size, loss, "infection") }
+
+// crashExpectation: nobody is declared dead before the shortest suspicion is over.
+// Three probes must find the member dead, one to suspect and two to confirm; at five
+// times the average, e^-8 is left that one of them does not.
+func crashExpectation(size int, loss float64) expectation {
+	least := suspicion(size, confirmed())
+	about := (found(1) + least) / (1 - loss)
+	latest := (5*found(1)+1.5*least)/(1-loss) + 3*infection(size)
+	about += infection(size)
+	return expectation{least, about, latest, about, latest + infection(size),
+		fmt.Sprintf("found after e/(e-1) + 1 probes, suspected for %.1f s since others confirm it, then %s", least, rounds(size))}
 }
 
-// splitExpectation: each side has many to find dead, one a probe, and members whose
-// probes fail become slow to judge, up to AwarenessMaxMultiplier times (Lifeguard's
-// local health).
-func splitExpectation(few, many int) expectation {
+// splitExpectation: each side has many to find dead. The larger one, which is more
+// than half, does so like a crash of several. In the smaller one most probes fail, so
+// that its members take themselves for slow: they probe only every
+// AwarenessMaxMultiplier intervals (Lifeguard's local health), each has several to
+// probe, and of the last to be found it is one other member at most that confirms it.
+func splitExpectation(few, many int, loss float64) expectation {
 	c := settings()
-	least, greatest := suspicion(few + many)
-	probe, slow := c.ProbeInterval.Seconds(), float64(c.AwarenessMaxMultiplier)
-	return expectation{min(least, float64(c.SuspicionMult)*probe), noticed() + float64(many)/float64(few)*probe + least + infection(many),
-		40*probe*slow + greatest, "as a crash, of many at once: the smaller side has more to probe than probers"}
+	size := few + many
+	half := (found(few)+suspicion(size, confirmed()))/(1-loss) + infection(many)
+	slow := float64(c.AwarenessMaxMultiplier) * c.ProbeInterval.Seconds()
+	unconfirmed := suspicion(size, min(1, few-1))
+	all := (slow*(1+float64(many)/float64(few))+unconfirmed)/(1-loss) + infection(few)
+	return expectation{min(suspicion(size, confirmed()), float64(c.SuspicionMult)*c.ProbeInterval.Seconds()), half, 2 * half, all, 3 * all,
+		fmt.Sprintf("the larger side as a crash of %d; on the smaller each has %.1f to probe, every %.0f s since its own probes fail, and suspects for %.0f s since few confirm", few, float64(many)/float64(few), slow, unconfirmed)}
 }
 
-func healExpectation(size int) expectation {
-	return expectation{0, 2 * infection(size), exchange(size), "one contact exchanges all states; the refutations spread: twice " + rounds(size)}
+// healExpectation: a contact exchanges all states, but who is held for dead must hear
+// of it to refute it, and the others are told by gossip: those whom it leaves out, or
+// even half, wait for an exchange.
+func healExpectation(size int, loss float64) expectation {
+	usual, wait := 2*infection(size), exchange(size)
+	return expectation{0, usual, usual + wait, wait, usual + 2*wait/(1-loss),
+		fmt.Sprintf("refuted by those held for dead, twice %s; whom they leave out waits for an exchange of states, every %.0f s", rounds(size), wait)}
 }
 
 func rounds(size int) string {
@@ -104,7 +140,8 @@ func (f *fleet) await(ctx context.Context, change string, began time.Time, membe
 }
 
 func newStep(change string, began time.Time, members []*member, want expectation, learned func(*member) (time.Time, bool)) Step {
-	s := Step{Change: change, Observers: len(members), Expected: round(want.about), Earliest: round(want.earliest), Latest: round(want.latest), Why: want.why}
+	s := Step{Change: change, Observers: len(members), Why: want.why, Earliest: round(want.earliest),
+		ExpectedHalf: round(want.half), LatestHalf: round(want.latestHalf), Expected: round(want.all), Latest: round(want.latest)}
 	var took []float64
 	for _, m := range members {
 		if at, all := learned(m); all {
@@ -115,11 +152,16 @@ func newStep(change string, began time.Time, members []*member, want expectation
 	if s.Aware = len(took); s.Aware == 0 {
 		return s
 	}
+	for _, t := range took {
+		if t > s.LatestHalf {
+			s.Late++
+		}
+	}
 	first, median, last := round(took[0]), round(took[len(took)/2]), round(took[len(took)-1])
 	s.First, s.Median = &first, &median
 	if s.Aware == s.Observers {
 		s.All = &last
-		s.Within = first >= s.Earliest-0.005 && last <= s.Latest
+		s.Within = first >= s.Earliest-0.005 && median <= s.LatestHalf && last <= s.Latest
 	}
 	return s
 }

@@ -61,13 +61,17 @@ type Step struct {
 	First     *float64 `json:"first"`     // until the first of them has
 	Median    *float64 `json:"median"`
 	All       *float64 `json:"all"` // nil if not all have within the bound
-	// Expected is about how long it takes until all know, Earliest when the first
-	// may know, and Latest when all must.
-	Expected float64 `json:"expected"`
-	Earliest float64 `json:"earliest"`
-	Latest   float64 `json:"latest"`
-	Within   bool    `json:"within"`
-	Why      string  `json:"why"` // where Expected comes from
+	// Expected is about how long it takes until all know, and ExpectedHalf until
+	// half do; Earliest is when the first may know, LatestHalf when half of them
+	// must, and Latest when all must. Late is how many knew after LatestHalf.
+	Expected     float64 `json:"expected"`
+	ExpectedHalf float64 `json:"expected_half"`
+	Earliest     float64 `json:"earliest"`
+	LatestHalf   float64 `json:"latest_half"`
+	Latest       float64 `json:"latest"`
+	Late         int     `json:"late"`
+	Within       bool    `json:"within"`
+	Why          string  `json:"why"` // where Expected comes from
 }
 
 // Run builds a fleet and takes it through the changes. When the context is cancelled
@@ -135,7 +139,7 @@ func (f *fleet) start(ctx context.Context) error {
 		}
 	}
 	whole := f.names(f.members)
-	if err := f.await(ctx, "join", began, f.members, joinExpectation(f.cfg.Nodes), func(m *member) (time.Time, bool) { return m.sees(whole) }); err != nil {
+	if err := f.await(ctx, "join", began, f.members, joinExpectation(f.cfg.Nodes, f.cfg.Loss), func(m *member) (time.Time, bool) { return m.sees(whole) }); err != nil {
 		return err
 	}
 	return f.quiet(ctx)
@@ -177,7 +181,7 @@ func (f *fleet) crash(ctx context.Context) error {
 	if err := m.list.Shutdown(); err != nil {
 		return err
 	}
-	return f.await(ctx, Crash, began, f.members, crashExpectation(len(f.members)+1), func(o *member) (time.Time, bool) { return o.lost(m.name) })
+	return f.await(ctx, Crash, began, f.members, crashExpectation(len(f.members)+1, f.cfg.Loss), func(o *member) (time.Time, bool) { return o.lost(m.name) })
 }
 
 func (f *fleet) leave(ctx context.Context) error {
@@ -189,7 +193,7 @@ func (f *fleet) leave(ctx context.Context) error {
 	if err := m.list.Leave(10 * time.Second); err != nil {
 		return err
 	}
-	err := f.await(ctx, Leave, began, f.members, leaveExpectation(len(f.members)+1), func(o *member) (time.Time, bool) { return o.lost(m.name) })
+	err := f.await(ctx, Leave, began, f.members, leaveExpectation(len(f.members)+1, f.cfg.Loss), func(o *member) (time.Time, bool) { return o.lost(m.name) })
 	if down := m.list.Shutdown(); err == nil {
 		err = down
 	}
@@ -215,7 +219,7 @@ func (f *fleet) partition(ctx context.Context) error {
 		return err
 	}
 	other := map[bool][]string{true: f.names(many), false: f.names(few)}
-	err := f.await(ctx, Partition, began, f.members, splitExpectation(len(few), len(many)), func(o *member) (time.Time, bool) {
+	err := f.await(ctx, Partition, began, f.members, splitExpectation(len(few), len(many), f.cfg.Loss), func(o *member) (time.Time, bool) {
 		return o.lost(other[slices.Contains(few, o)]...)
 	})
 	f.network.Heal()
@@ -227,7 +231,7 @@ func (f *fleet) partition(ctx context.Context) error {
 		return err
 	}
 	whole := f.names(f.members)
-	err = f.await(ctx, "heal", began, f.members, healExpectation(len(f.members)), func(m *member) (time.Time, bool) { return m.sees(whole) })
+	err = f.await(ctx, "heal", began, f.members, healExpectation(len(f.members), f.cfg.Loss), func(m *member) (time.Time, bool) { return m.sees(whole) })
 	for _, m := range f.members {
 		m.expectNoLoss()
 	}

@@ -76,12 +76,15 @@ func TestStep(t *testing.T) {
 		within bool
 	}{
 		"well": {[3]float64{2, 3, 4}, true}, "too soon": {[3]float64{0.5, 3, 4}, false},
-		"too late": {[3]float64{2, 3, 11}, false}, "not all": {[3]float64{2, 3, -1}, false}, "nobody": {[3]float64{-1, -1, -1}, false},
+		"too late": {[3]float64{2, 3, 11}, false}, "half too late": {[3]float64{2, 7, 8}, false}, "stragglers": {[3]float64{2, 3, 9.9}, true}, "not all": {[3]float64{2, 3, -1}, false}, "nobody": {[3]float64{-1, -1, -1}, false},
 	} {
-		s := newStep(Crash, began, members, expectation{earliest: 1, about: 3, latest: 10}, func(m *member) (time.Time, bool) {
+		s := newStep(Crash, began, members, expectation{earliest: 1, half: 3, latestHalf: 6, all: 5, latest: 10}, func(m *member) (time.Time, bool) {
 			took := test.took[m.name[0]-'a']
 			return began.Add(time.Duration(took * float64(time.Second))), took >= 0
 		})
+		if name == "stragglers" && s.Late != 1 {
+			t.Errorf("%d are late: %+v", s.Late, s)
+		}
 		if s.Within != test.within || (s.All != nil) != (s.Aware == 3) {
 			t.Errorf("%s: %+v", name, s)
 		}
