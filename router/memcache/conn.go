@@ -113,10 +113,7 @@ func (cn *conn) append(ctx context.Context, k *call, requests int) (lead bool, e
 	cn.queue = append(cn.queue, k)
 	cn.requests += uint64(requests)
 	cn.entered.Add(1)
-	if !cn.watching {
-		cn.watching, cn.ticks, cn.lastSeen = true, 0, cn.progress.Load()
-		cn.timer.Reset(cn.tick)
-	}
+	cn.guard()
 	if cn.role == roleFree {
 		cn.role = roleCaller
 		lead = true
@@ -213,6 +210,14 @@ func (cn *conn) failLocked(cause error) {
 	}
 	if cn.role == roleFree {
 		cn.passToGoroutine()
+	}
+}
+
+// guard starts the watchdog, unless it is at work. mu is held.
+func (cn *conn) guard() {
+	if !cn.watching {
+		cn.watching, cn.ticks, cn.lastSeen = true, 0, cn.progress.Load()
+		cn.timer.Reset(cn.tick)
 	}
 }
 

@@ -3,6 +3,7 @@ package memcache
 import (
 	"context"
 	"fmt"
+	"net"
 	"testing"
 	"time"
 )
@@ -123,4 +124,32 @@ func TestCloseIsNoticed(t *testing.T) {
 	must(t, c.Ping(background(t)))
 	close(hold)
 	eventually(t, "the loss is noticed", func() bool { return c.Stats().Conns == 0 })
+}
+
+// The watchdog finds nothing to do after the last reply, and before whoever read it
+// gives the role up: the connection is read all the same.
+func TestCloseIsNoticedAfterTheWatchdog(t *testing.T) {
+	ours, theirs := net.Pipe()
+	defer theirs.Close()
+	defer ours.Close()
+	for name, giveUp := range map[string]func(cn *conn){
+		"a caller":      func(cn *conn) { cn.free() },
+		"the goroutine": func(cn *conn) { cn.mu.Unlock(); cn.release(); cn.mu.Lock() },
+	} {
+		cn := newConn(ours, new(input), &Config{ReplyTimeout: 8 * time.Millisecond}, func(*conn) {})
+		<-cn.wake
+		cn.mu.Lock()
+		cn.role, cn.watching = roleCaller, true
+		cn.mu.Unlock()
+		cn.watch()
+		cn.mu.Lock()
+		giveUp(cn)
+		cn.mu.Unlock()
+		select {
+		case <-cn.wake:
+		case <-time.After(20 * time.Second):
+			t.Errorf("%s gave the role up, and nobody reads", name)
+		}
+		cn.timer.Stop()
+	}
 }

@@ -60,10 +60,17 @@ func (cn *conn) lead(ctx context.Context) {
 	cn.mu.Lock()
 	defer cn.mu.Unlock()
 	if cn.err == nil && cn.inFlight() == 0 {
-		cn.role = roleFree
+		cn.free()
 		return
 	}
 	cn.passToGoroutine()
+}
+
+// free gives the role up, and sees to it that the watchdog looks once more: it may
+// have found nothing to do between the last reply and this. mu is held.
+func (cn *conn) free() {
+	cn.role = roleFree
+	cn.guard()
 }
 
 func (cn *conn) setReadDeadline(t time.Time) {
@@ -123,7 +130,7 @@ func (cn *conn) release() bool {
 	if together || cn.err != nil || cn.inFlight() != 0 {
 		return false
 	}
-	cn.role = roleFree
+	cn.free()
 	return true
 }
 
