@@ -118,6 +118,7 @@ evidence: go servers ## Measure how long fleets take to agree and what a resize 
 	fi; \
 	go test ./cmd/ringsim -run '^TestEvidence$$' -count=1 -evidence "$(CURDIR)/docs/evidence/simulations.md"
 	@echo "wrote docs/evidence/simulations.md"
+	@go run ./cmd/ringsim report -o docs/evidence/headline.html
 
 # What the targets above need.
 
