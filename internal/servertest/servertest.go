@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/ringway/ringway/internal/servers"
@@ -66,10 +67,25 @@ func Start(t testing.TB, config servers.Config) *Server {
 			t.Error(err)
 		}
 		if t.Failed() {
-			t.Logf("%s on %s wrote:\n%s", s.Kind(), s.Addr(), s.Log())
+			t.Logf("%s on %s wrote: %s", s.Kind(), s.Addr(), sinceReady(s.Log()))
 		}
 	})
 	return &Server{s, t}
+}
+
+// ready is the end of the line with which a redis-server has started.
+const ready = "Ready to accept connections"
+
+// sinceReady leaves out how a server started, of which there may be a page for each
+// server of a fleet: what failed must not be lost among it.
+func sinceReady(log string) string {
+	if i := strings.LastIndex(log, ready); i >= 0 {
+		_, log, _ = strings.Cut(log[i:], "\n")
+	}
+	if strings.TrimSpace(log) == "" {
+		return "nothing"
+	}
+	return "\n" + log
 }
 
 // Require skips or fails the test if a server program is not installed.

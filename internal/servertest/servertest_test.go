@@ -2,6 +2,7 @@ package servertest
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -23,7 +24,17 @@ func TestChild(t *testing.T) {
 	case "":
 		t.Skip("run by other tests")
 	case "fails":
-		fmt.Println("pid", Redis(t).Pid())
+		s := Redis(t, "--enable-debug-command", "local")
+		fmt.Println("pid", s.Pid())
+		conn, err := net.Dial("tcp", s.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprint(conn, "DEBUG LOG hello\r\n")
+		if _, err := conn.Read(make([]byte, 5)); err != nil {
+			t.Error(err)
+		}
 		t.Fail()
 	case "passes":
 		fmt.Println("pid", Redis(t).Pid())
@@ -51,7 +62,7 @@ func runChild(t *testing.T, what string, env ...string) (output string, failed b
 
 func TestLogOfAFailedTest(t *testing.T) {
 	Require(t, servers.Redis)
-	const logged = "eady to accept connections"
+	const logged = "DEBUG LOG: hello"
 	if out, failed := runChild(t, "fails"); !failed || !strings.Contains(out, logged) {
 		t.Errorf("failed: %t, output without the server's log:\n%s", failed, out)
 	}
@@ -109,4 +120,18 @@ func TestKinds(t *testing.T) {
 	s.Cont()
 	s.Kill()
 	s.Restart()
+}
+
+func TestSinceReady(t *testing.T) {
+	for log, want := range map[string]string{
+		"":                                     "nothing",
+		"start\nReady to accept connections\n": "nothing",
+		"start\nReady to accept connections\nBad\n":                               "\nBad\n",
+		"a\nReady to accept connections\nb\nReady to accept connections tcp\nc\n": "\nc\n",
+		"Bad directive\n": "\nBad directive\n",
+	} {
+		if got := sinceReady(log); got != want {
+			t.Errorf("%q: %q, want %q", log, got, want)
+		}
+	}
 }

@@ -55,7 +55,7 @@ func (s redisStore) set(ctx context.Context, key, value string) error {
 func newStore(t testing.TB, source membership.Source) redisStore {
 	t.Helper()
 	const patience = time.Minute
-	r, err := router.NewRedis(t.Context(), router.Config{Source: source, DrainTimeout: time.Second,
+	r, err := router.NewRedis(t.Context(), router.Config{Source: source, DrainTimeout: patience,
 		Node:    router.NodeConfig{DialTimeout: patience, ReadTimeout: patience},
 		Breaker: router.BreakerConfig{Disabled: true}})
 	must(t, err)

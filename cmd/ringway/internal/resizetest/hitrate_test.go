@@ -80,7 +80,7 @@ func replay(t *testing.T, name string, all requests, c *contender) *run {
 		ended := false
 		p := client.run(part, func() bool { ended = ended || c.settled(to); return ended })
 		p.moved, p.movers = moved, c.moved()
-		t.Logf("%d → %d: %d keys change owner; %v", from, to, moved, p)
+		t.Logf("%d → %d: %d keys change owner, the movers moved %d; %v", from, to, moved, p.movers, p)
 		return p
 	}
 	r.added = change(c.add, nodes, nodes+1)
