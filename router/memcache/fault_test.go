@@ -151,33 +151,50 @@ func TestOneDialForAll(t *testing.T) {
 	}
 }
 
+// held starts a server that answers nothing before release is called, or the test
+// ends.
+func held(t *testing.T) (addr string, release func()) {
+	t.Helper()
+	released := make(chan struct{})
+	addr = fake(t, func(s *session) {
+		<-released
+		answer(s)
+	})
+	release = sync.OnceFunc(func() { close(released) })
+	t.Cleanup(release)
+	return addr, release
+}
+
 // Connections are opened as calls pile up on those that are open, and no more
 // than there may be.
 func TestConnectionsGrow(t *testing.T) {
-	release := make(chan struct{})
-	c := client(t, Config{Conns: 3, ReplyTimeout: never, Address: fake(t, func(s *session) {
-		<-release
-		answer(s)
-	})})
+	addr, release := held(t)
+	c := client(t, Config{Conns: 3, ReplyTimeout: never, Address: addr})
 	ctx := background(t)
 	var running sync.WaitGroup
-	call := func(calls, conns int) {
+	total := 0
+	call := func(calls int) {
+		total += calls
 		for range calls {
 			running.Go(func() { wantError(t, c.Ping(ctx), nil) })
 		}
-		eventually(t, fmt.Sprint(conns, " connections"), func() bool { return c.Stats().Conns == conns })
+		eventually(t, "all calls are under way", func() bool { return c.Stats().InFlight == total })
 	}
-	call(1, 1)
-	call(spread-1, 1)
-	eventually(t, "all calls are under way", func() bool { return c.Stats().InFlight == spread })
+	conns := func(n int) {
+		eventually(t, fmt.Sprint(n, " connections"), func() bool { return c.Stats().Conns == n })
+	}
+	call(1)
+	call(spread - 1)
 	if n := c.Stats().Conns; n != 1 {
 		t.Errorf("got %d connections for %d calls", n, spread)
 	}
-	call(1, 2)
-	call(2*spread, 3)
-	call(10*spread, 3)
-	eventually(t, "all calls are under way", func() bool { return c.Stats().InFlight == 13*spread+1 })
-	close(release)
+	call(1)
+	conns(2)
+	call(2 * spread) // all of them may have looked before any was counted
+	call(1)
+	conns(3)
+	call(10 * spread)
+	release()
 	running.Wait()
 	if s := c.Stats(); s.Conns != 3 || s.Dials != 3 {
 		t.Errorf("got %+v", s)
@@ -187,11 +204,8 @@ func TestConnectionsGrow(t *testing.T) {
 // With a server that does not read, callers wait outside once enough is
 // pending, and can still leave.
 func TestRoomRunsOut(t *testing.T) {
-	release := make(chan struct{})
-	c := client(t, Config{Conns: 1, ReplyTimeout: never, Address: fake(t, func(s *session) {
-		<-release
-		answer(s)
-	})})
+	addr, release := held(t)
+	c := client(t, Config{Conns: 1, ReplyTimeout: never, Address: addr})
 	value := make([]byte, 1<<20)
 	ctx, cancel := context.WithCancel(background(t))
 	const n = 40 // mebibytes: several times what the kernel and we take in
@@ -223,17 +237,14 @@ func TestRoomRunsOut(t *testing.T) {
 	if unsent == 0 {
 		t.Error("nobody was kept outside")
 	}
-	close(release)
+	release()
 	must(t, c.Set(background(t), Item{Key: "a", Value: value})) // when all is drained
 }
 
 // Nor is there room for any number of calls whose callers have left.
 func TestCallsRunOut(t *testing.T) {
-	release := make(chan struct{})
-	c := client(t, Config{Conns: 1, ReplyTimeout: never, Address: fake(t, func(s *session) {
-		<-release
-		answer(s)
-	})})
+	addr, release := held(t)
+	c := client(t, Config{Conns: 1, ReplyTimeout: never, Address: addr})
 	must(t, c.open1())
 	cn := c.slots[0].Load()
 	for range maxWaiting {
@@ -252,7 +263,7 @@ func TestCallsRunOut(t *testing.T) {
 	err := c.Ping(ctx)
 	wantError(t, err, context.DeadlineExceeded)
 	wantSent(t, err, false)
-	close(release)
+	release()
 	must(t, <-waits)
 }
 
