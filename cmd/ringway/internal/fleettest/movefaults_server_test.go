@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -15,8 +16,12 @@ import (
 	"github.com/ringway/ringway/membership"
 )
 
-// slowly is a rate at which a transition takes some seconds.
-var slowly = []string{"--move-keys", "60"}
+// slowly is a rate at which a transition takes some seconds, and verySlowly one at
+// which it does not end while something is done to it.
+var (
+	slowly     = []string{"--move-keys", "60"}
+	verySlowly = []string{"--move-keys", "3"}
+)
 
 // TestCutBetweenServers: while keys move, the network to the receivers is cut, for
 // movers and clients alike. The transition waits, says why, and goes on when it
@@ -98,7 +103,7 @@ func TestKilledRouter(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64N(1 << 32)
 	t.Log("seed", seed)
-	f := newSmallFleet(t, slowly...)
+	f := newSmallFleet(t, verySlowly...)
 	s := f.fill()
 	historians := f.startHistorians(seed)
 	const kills = 3
@@ -112,20 +117,31 @@ func TestKilledRouter(t *testing.T) {
 	for range kills {
 		f.restart(victim)
 	}
+	f.moveAtMost(60)
 	what := "a client killed while nodes join"
 	f.settled(what)
 	f.intact(what, s)
+	f.moveAtMost(3)
 	f.askToLeave("redis-b", "mc-b")
 	f.moving("redis-b", "mc-b")
 	for range kills {
 		f.restart(victim)
 	}
+	f.moveAtMost(60)
 	f.awaitLeft("redis-b", "mc-b")
 	what = "a client killed while nodes leave"
 	f.settled(what)
 	f.intact(what, s)
 	f.promisesKept(historians, true, 2)
 	f.tidy("at the end")
+}
+
+// moveAtMost sets how many keys a second each mover moves.
+func (f *fleet) moveAtMost(keys int) {
+	f.t.Helper()
+	if out, err := f.ringway("rebalance", "--keys-per-second", strconv.Itoa(keys), "--agent", f.node("redis-a").http); err != nil {
+		f.t.Fatalf("%v: %s", err, out)
+	}
 }
 
 // restart kills a historian and starts it again.
