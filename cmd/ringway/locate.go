@@ -3,12 +3,14 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -142,6 +144,7 @@ type located struct {
 	Successors  []string `json:"successors"`
 	NextOwner   string   `json:"next_owner"` // that of Owner while nothing moves
 	NextAddress string   `json:"next_address"`
+	KeyBase64   string   `json:"key_base64"` // of a key that is no UTF-8, which JSON cannot hold; else empty
 }
 
 // locate finds the keys in the ring of the kind that is meant.
@@ -181,6 +184,9 @@ func (f *locateFlags) locate(fleet fleet, seed uint64, keys []string) ([]located
 		owner, then := now.Owner(key).ID, next.Owner(key).ID
 		all[i] = located{Key: key, Hash: fmt.Sprintf("%016x", now.Hash(key)), Owner: owner, Address: addresses[owner],
 			Successors: []string{}, NextOwner: then, NextAddress: addresses[then]}
+		if !utf8.ValidString(key) {
+			all[i].KeyBase64 = base64.StdEncoding.EncodeToString([]byte(key))
+		}
 		for _, n := range now.Successors(nil, key, f.successors) {
 			all[i].Successors = append(all[i].Successors, n.ID)
 		}

@@ -127,7 +127,7 @@ func statusOf(s agentapi.MemberStatus) string {
 }
 
 func membersTable(b *bytes.Buffer, s cli.Style, m agentapi.Members, at time.Time) {
-	fmt.Fprintf(b, "epoch %d · %s · %s · fingerprint %s\n", m.Epoch, counted(len(m.Members), "member"), verdict(s, m.Disagree), short(m.Fingerprint))
+	fmt.Fprintf(b, "epoch %d · %s · %s · fingerprint %s\n", m.Epoch, counted(len(m.Members), "member"), membersVerdict(s, m), short(m.Fingerprint))
 	if text := disagreement(m.Disagree); text != "" {
 		cli.WriteText(b, text+".", "")
 	}
@@ -156,6 +156,14 @@ func membersTable(b *bytes.Buffer, s cli.Style, m agentapi.Members, at time.Time
 	if longGone > 0 {
 		fmt.Fprintf(b, "\n%s left more than an hour ago: --format json lists them.\n", counted(longGone, "member"))
 	}
+}
+
+// membersVerdict does not say of the few that are seen that all agree.
+func membersVerdict(s cli.Style, m agentapi.Members) string {
+	if m.Frozen && len(m.Disagree) == 0 {
+		return s.Bold("frozen")
+	}
+	return verdict(s, m.Disagree)
 }
 
 // membersTrouble says what an operator has to know beside the table.

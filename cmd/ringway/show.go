@@ -97,7 +97,12 @@ func percent(x float64) string {
 	return fmt.Sprintf("%.2f%%", 100*x)
 }
 
-func weightText(w float64) string { return strconv.FormatFloat(w, 'g', 4, 64) }
+func weightText(w float64) string {
+	if w >= 1000 {
+		return strconv.FormatFloat(w, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(w, 'g', 4, 64)
+}
 
 // age writes how long ago something was, in at most four characters.
 func age(since, now time.Time) string {

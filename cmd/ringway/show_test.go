@@ -192,6 +192,23 @@ func TestContract(t *testing.T) {
 	}
 }
 
+// JSON has no bytes: a key that is no text is there in base64 too.
+func TestLocateBytes(t *testing.T) {
+	_, url := newAgentOf(t, ring.Config{}, 7, membership.Member{ID: "a", Kind: membership.Redis, Address: "127.0.0.1:1", State: membership.Active, Weight: 1})
+	_, stdout, stderr := run("locate", "--format", "json", "--agent", url, "k\xff", "k")
+	var answer struct {
+		Keys []struct {
+			Base64 []byte `json:"key_base64"`
+		}
+	}
+	if err := json.Unmarshal([]byte(stdout), &answer); err != nil || len(answer.Keys) != 2 {
+		t.Fatalf("%v: %s%s", err, stdout, stderr)
+	}
+	if string(answer.Keys[0].Base64) != "k\xff" || len(answer.Keys[1].Base64) != 0 {
+		t.Errorf("%s", stdout)
+	}
+}
+
 // Tables stay within their width, and hold nothing that a terminal must not see,
 // whatever the names.
 func TestTablesAreNeverTooWide(t *testing.T) {
@@ -281,7 +298,7 @@ func TestShareBar(t *testing.T) {
 func TestSmallTexts(t *testing.T) {
 	for _, test := range []struct{ got, want string }{
 		{percent(0), "0.00%"}, {percent(0.12345), "12.35%"}, {percent(0.9994), "99.94%"}, {percent(0.99951), "100%"}, {percent(1), "100%"},
-		{weightText(1), "1"}, {weightText(2.5), "2.5"}, {weightText(1048575.9), "1.049e+06"},
+		{weightText(1), "1"}, {weightText(2.5), "2.5"}, {weightText(999.96), "1000"}, {weightText(65536), "65536"}, {weightText(1048575.9), "1048576"},
 		{generationText(3), "3"}, {generationText(1234567), "1234567"}, {generationText(12345678), "…345678"},
 		{short(""), missing}, {short("0123456789abcdef01"), "0123456789abcdef"},
 		{counted(1, "node"), "1 node"}, {counted(2, "node"), "2 nodes"},
