@@ -88,12 +88,15 @@ func TakeRequest(key string) memcache.GetRequest {
 		Return: memcache.ReturnValue | memcache.ReturnFlags | memcache.ReturnCAS | memcache.ReturnTTL}
 }
 
-// ValueOf reads the reply to a TakeRequest. A tombstone counts as gone, and so
-// does an item that is stale or leased: its copy would be fresh, and the lease of
-// nobody.
+// ValueOf reads the reply to a TakeRequest. A tombstone counts as gone, and so does
+// an item that is stale, for its copy would be fresh, and an empty one that is but a
+// lease. A value that somebody is to renew goes over without the lease: left behind it
+// would be lost, or found by those who still look there after others have deleted it.
 func ValueOf(key string, r *memcache.Response) MemcachedValue {
 	v := MemcachedValue{At: time.Now(), State: Gone}
-	if _, buried := TombstoneOf(r.ClientFlags, len(r.Value)); !r.Found() || buried || r.Stale || r.Won || r.Pending {
+	_, buried := TombstoneOf(r.ClientFlags, len(r.Value))
+	lease := (r.Won || r.Pending) && len(r.Value) == 0
+	if !r.Found() || buried || r.Stale || lease {
 		return v
 	}
 	v.State = 0

@@ -153,3 +153,21 @@ func TestMemcachedBury(t *testing.T) {
 		}
 	}
 }
+
+// A value that somebody is to renew is taken like any other; a lease alone is nothing.
+func TestMemcachedLeased(t *testing.T) {
+	o, n := twoMemcached(t)
+	ctx := t.Context()
+	must(t, o.Client.Set(ctx, memcache.Item{Key: "renewed", Value: []byte("v"), TTL: time.Minute}))
+	for _, key := range []string{"renewed", "lease"} {
+		if l, err := o.Client.GetLease(ctx, key, time.Minute, time.Hour); err != nil || !l.Won {
+			t.Fatalf("%s: %+v, %v", key, l, err)
+		}
+	}
+	if v, outcome, err := o.Copy(ctx, n, "renewed"); outcome != Copied || string(v.Item.Value) != "v" || err != nil {
+		t.Errorf("a value under a lease: %+v, %v, %v", v, outcome, err)
+	}
+	if v, err := o.Take(ctx, "lease"); v.State != Gone || err != nil {
+		t.Errorf("a lease: %+v, %v", v, err)
+	}
+}

@@ -30,8 +30,15 @@ func (d delegate) GetBroadcasts(overhead, limit int) [][]byte {
 	return d.queue.take(overhead, limit)
 }
 
-// NotifyMsg takes records and evictions that a member passes on.
-func (d delegate) NotifyMsg(b []byte) { d.hear(b, "a message", false) }
+// NotifyMsg takes records and evictions that a member passes on, and messages of
+// channels.
+func (d delegate) NotifyMsg(b []byte) {
+	if len(b) > 0 && b[0] == channelMark {
+		d.carry(b)
+		return
+	}
+	d.hear(b, "a message", false)
+}
 
 // LocalState returns the whole ledger. It waits for the loop, which never waits
 // for memberlist.
@@ -216,10 +223,14 @@ func (d delegate) NotifyJoin(n *memberlist.Node)   { d.sight(n) }
 func (d delegate) NotifyUpdate(n *memberlist.Node) { d.sight(n) }
 
 func (d delegate) sight(n *memberlist.Node) {
+	if n.Name != d.cfg.Name {
+		d.channels.meet(n)
+	}
 	d.inbox.see(n.Name, sighting{alive: true, addr: addrPort(n.Addr, n.Port), meta: append([]byte(nil), n.Meta...)})
 }
 
 func (d delegate) NotifyLeave(n *memberlist.Node) {
+	d.channels.part(n)
 	d.inbox.see(n.Name, sighting{addr: addrPort(n.Addr, n.Port)})
 }
 

@@ -27,6 +27,7 @@ type Gossip struct {
 	queue     queue // records, evictions and aborts to pass on
 	counters  counters
 	warned    once
+	channels  channels
 
 	members atomic.Int64           // seen, this one included
 	clock   atomic.Uint64          // the ledger's epoch; 0: not in contact yet

@@ -7,7 +7,7 @@ type Stats struct {
 	// Ignored counts what came in and was not used, by reason: "version" (of the
 	// protocol), "malformed", "cluster" (another one), "network" (not in
 	// AllowGossip), "server" (an address that AllowServers does not allow), "weight"
-	// (one that no ring has room for).
+	// (one that no ring has room for), "channel" (one on which nobody receives here).
 	Ignored map[string]uint64
 
 	Conflicts uint64 // times that two members were seen with one name
@@ -29,11 +29,12 @@ const (
 	badNetwork
 	badServer
 	badWeight
+	otherChannel
 	reasons
 )
 
 func (r reason) String() string {
-	return [...]string{"version", "malformed", "cluster", "network", "server", "weight"}[r]
+	return [...]string{"version", "malformed", "cluster", "network", "server", "weight", "channel"}[r]
 }
 
 type counters struct {
