@@ -13,14 +13,14 @@ type Bus interface {
 	Tell(c Change)
 
 	// Run hands on what other processes tell, until the context ends, and then
-	// what is still queued: it may take a second more for that. It runs once.
+	// what is still queued: it may take two seconds more for that. It runs once.
 	Run(ctx context.Context, l Listener) error
 }
 
 // Change says what other processes have to forget.
 type Change struct {
-	Space string   // name and schema: "user/3"
-	Key   [16]byte // part of a hash of the key; with All: of the space's name
+	Space string   // name and schema: "user/3"; of a tag "@tags"
+	Key   [16]byte // part of a hash of the key; with All: of that of the epoch, or zero for the keys as such
 	All   bool     // all keys of the space: its epoch is another one
 }
 
@@ -39,6 +39,9 @@ type Listener interface {
 type listener struct{ m *Manager }
 
 func (l listener) Changed(c Change) {
+	if l.m.tags.changed(c) {
+		return
+	}
 	l.m.mu.Lock()
 	defer l.m.mu.Unlock()
 	if s := l.m.spaces[c.Space]; s != nil {
@@ -59,6 +62,10 @@ func (s *Space[K, V]) changed(c Change) {
 	switch {
 	case !c.All:
 		s.l1.changed(c.Key)
+		s.spares.changed(c.Key)
+	case c.Key == identity{}: // InvalidatePattern, EraseTag
+		s.l1.forget()
+		s.spares.forget()
 	case s.epochs != nil:
 		s.epochs.expire()
 	}

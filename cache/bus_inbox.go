@@ -10,6 +10,7 @@ import (
 type busInbox struct {
 	self    [16]byte
 	patient time.Duration // silence beyond which messages must be missing
+	missing time.Duration // silence up to which who sent them is missed; 0: not at all
 	to      Listener
 
 	mu       sync.Mutex // held while the listener is called, so that it hears one at a time
@@ -26,6 +27,8 @@ type busHeard struct {
 type busSender struct {
 	number uint64    // of its last message with changes
 	last   time.Time // when it was heard
+	silent bool      // for longer than is usual: it is missed
+	ended  bool      // it has said so
 }
 
 // More senders than this on a channel are not told apart: all are forgotten, and
@@ -55,7 +58,7 @@ func (in *busInbox) Message(channel int, data []byte) {
 	}
 	now := time.Now()
 	h := &in.channels[channel]
-	resumed := !h.hearing
+	resumed := !h.hearing || h.senders[m.sender].silent
 	h.hearing, h.last = true, now
 	missed := m.sender != in.self && h.take(m, now)
 	if m.sender != in.self {
@@ -77,15 +80,12 @@ func (h *busHeard) take(m busMessage, now time.Time) (missed bool) {
 	default:
 		missed = m.number > s.number
 	}
-	if m.kind == busFarewell {
-		delete(h.senders, m.sender)
-		return missed
-	}
 	if !known && len(h.senders) >= maxBusSenders {
 		clear(h.senders)
 		missed = true
 	}
-	h.senders[m.sender] = busSender{number: max(s.number, m.number), last: now}
+	// One that has ended is kept for a while: it may say so more than once.
+	h.senders[m.sender] = busSender{number: max(s.number, m.number), last: now, ended: m.kind == busFarewell || s.ended}
 	return missed
 }
 
@@ -105,26 +105,50 @@ func (in *busInbox) look(now time.Time) {
 		h := &in.channels[i]
 		if h.hearing && now.Sub(h.last) > in.patient {
 			h.hearing, missed = false, true
-			clear(h.senders)
-		}
-		for id, s := range h.senders {
-			// It has died, and what it told last may be lost; or it tells others.
-			if now.Sub(s.last) > in.patient {
-				delete(h.senders, id)
-				missed = true
+			if in.missing == 0 {
+				clear(h.senders)
 			}
 		}
+		missed = in.lookAround(h, now) || missed
 	}
 	if missed {
 		in.to.Doubt(in.deaf())
 	}
 }
 
-// deaf says whether there is a channel that nothing is heard on. mu is held.
+// lookAround says whether a sender has fallen silent, or need not be missed any more.
+// mu is held.
+func (in *busInbox) lookAround(h *busHeard, now time.Time) (changed bool) {
+	for id, s := range h.senders {
+		silence := now.Sub(s.last)
+		switch {
+		case silence <= in.patient:
+		case s.ended:
+			delete(h.senders, id)
+		case silence > in.missing:
+			// It has died, and what it told last may be lost; or it tells others.
+			delete(h.senders, id)
+			changed = true
+		case !s.silent:
+			s.silent = true
+			h.senders[id] = s
+			changed = true
+		}
+	}
+	return changed
+}
+
+// deaf says whether there is a channel that nothing is heard on, or a sender that is
+// missed. mu is held.
 func (in *busInbox) deaf() bool {
 	for i := range in.channels {
 		if !in.channels[i].hearing {
 			return true
+		}
+		for _, s := range in.channels[i].senders {
+			if s.silent {
+				return true
+			}
 		}
 	}
 	return false

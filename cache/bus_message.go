@@ -65,6 +65,32 @@ func (m busMessage) encode() []byte {
 	return out
 }
 
+// busSize counts the bytes of a message that grows.
+type busSize struct {
+	bytes  int
+	groups map[Change]struct{} // their heads: without a key
+}
+
+// add counts a change, and reports false, and counts nothing, if that were more than
+// the longest.
+func (s *busSize) add(c Change, longest int) bool {
+	head := Change{Space: c.Space, All: c.All}
+	more := len(c.Key)
+	_, there := s.groups[head]
+	if !there {
+		more += 1 + len(c.Space) + 3
+	}
+	if s.bytes+more > longest {
+		return false
+	}
+	s.bytes += more
+	if s.groups == nil {
+		s.groups = make(map[Change]struct{})
+	}
+	s.groups[head] = struct{}{}
+	return true
+}
+
 func compareChanges(a, b Change) int {
 	if a.All != b.All {
 		if a.All {

@@ -36,8 +36,9 @@ func (o *busOutbox) poke() {
 	}
 }
 
-// take returns the next message with changes, and false if nothing waits.
-func (o *busOutbox) take(sender [16]byte) (m busMessage, found bool) {
+// take returns the next message with changes, of at most that many bytes, and false if
+// nothing waits.
+func (o *busOutbox) take(sender [16]byte, longest int) (m busMessage, found bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.dropped {
@@ -49,12 +50,14 @@ func (o *busOutbox) take(sender [16]byte) (m busMessage, found bool) {
 	}
 	o.number++
 	m = busMessage{kind: busChanges, sender: sender, number: o.number}
+	size := busSize{bytes: busHeader}
 	for c := range o.waiting {
-		delete(o.waiting, c)
-		if m.changes = append(m.changes, c); len(m.changes) == busBatch {
-			o.poke() // there may be more
+		if len(m.changes) == busBatch || (!size.add(c, longest) && len(m.changes) > 0) {
+			o.poke()
 			break
 		}
+		delete(o.waiting, c)
+		m.changes = append(m.changes, c)
 	}
 	return m, true
 }

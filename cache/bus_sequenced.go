@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,24 @@ type Wire interface {
 
 	// Receive hands on what all processes send, until the context ends.
 	Receive(ctx context.Context, r Receiver)
+}
+
+// DirectWire is a Wire without a server between the processes: each sends to each, and
+// a process hears itself whether it is cut off or not.
+type DirectWire interface {
+	Wire
+	Direct() Direct
+}
+
+// Direct is what there is to know of a DirectWire.
+type Direct struct {
+	// MaxMessage is the longest message in bytes; 256 at least.
+	MaxMessage int
+
+	// Missing is how long a process that has fallen silent, and has not said that
+	// it ends, is missed, so that the bus is deaf. It may have died, or be cut off
+	// and go on changing what others have in their first level.
+	Missing time.Duration
 }
 
 // Receiver is given what a Wire receives.
@@ -50,11 +69,12 @@ type BusConfig struct {
 //
 // What could not be sent is not sent again: the next message has a higher number.
 type SequencedBus struct {
-	wire  Wire
-	cfg   BusConfig
-	self  [16]byte
-	boxes []*busOutbox
-	runs  atomic.Bool
+	wire   Wire
+	direct Direct
+	cfg    BusConfig
+	self   [16]byte
+	boxes  []*busOutbox
+	runs   atomic.Bool
 }
 
 // NewBus returns a bus over the wire, or an error that matches ErrConfig.
@@ -69,7 +89,14 @@ func NewBus(wire Wire, cfg BusConfig) (*SequencedBus, error) {
 	}
 	setDefault(&cfg.Digest, 2*time.Second)
 	setDefault(&cfg.Queue, 10_000)
-	b := &SequencedBus{wire: wire, cfg: cfg, self: newToken()}
+	direct := Direct{MaxMessage: math.MaxInt}
+	if w, is := wire.(DirectWire); is {
+		direct = w.Direct()
+	}
+	if direct.MaxMessage < 256 || direct.Missing < 0 {
+		return nil, configError("Wire", direct, "messages of at least 256 bytes, and Missing of 0 or more")
+	}
+	b := &SequencedBus{wire: wire, direct: direct, cfg: cfg, self: newToken()}
 	for range wire.Channels() {
 		b.boxes = append(b.boxes, newBusOutbox(cfg.Queue))
 	}
@@ -87,6 +114,7 @@ func (b *SequencedBus) Run(ctx context.Context, l Listener) error {
 		return errBusRuns
 	}
 	in := newBusInbox(b.self, len(b.boxes), 3*b.cfg.Digest, l)
+	in.missing = b.direct.Missing
 	var work sync.WaitGroup
 	for channel := range b.boxes {
 		work.Go(func() { b.send(ctx, channel, in) })
@@ -158,7 +186,7 @@ func (b *SequencedBus) send(ctx context.Context, channel int, in *busInbox) {
 
 // sendNext sends the next changes, if there are any.
 func (b *SequencedBus) sendNext(ctx context.Context, channel int) error {
-	m, found := b.boxes[channel].take(b.self)
+	m, found := b.boxes[channel].take(b.self, b.direct.MaxMessage)
 	if !found {
 		return nil
 	}
@@ -166,8 +194,16 @@ func (b *SequencedBus) sendNext(ctx context.Context, channel int) error {
 }
 
 func (b *SequencedBus) sendMessage(ctx context.Context, channel int, m busMessage) error {
-	sending, cancel := context.WithTimeout(ctx, b.cfg.Digest)
+	// What is under way when the process ends is given a moment: it has its number.
+	sending, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.cfg.Digest)
 	defer cancel()
+	defer context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(500 * time.Millisecond):
+			cancel()
+		case <-sending.Done():
+		}
+	})()
 	err := b.wire.Send(sending, channel, m.encode())
 	if err != nil && b.cfg.OnError != nil && ctx.Err() == nil {
 		b.cfg.OnError(err)
@@ -181,7 +217,7 @@ func (b *SequencedBus) leave(ctx context.Context, channel int) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	for {
-		m, found := b.boxes[channel].take(b.self)
+		m, found := b.boxes[channel].take(b.self, b.direct.MaxMessage)
 		if !found {
 			break
 		}
@@ -189,5 +225,11 @@ func (b *SequencedBus) leave(ctx context.Context, channel int) {
 			return
 		}
 	}
-	_ = b.sendMessage(ctx, channel, b.boxes[channel].state(busFarewell, b.self))
+	farewells := 1
+	if b.direct.Missing > 0 { // who does not hear it would miss this process
+		farewells = 3
+	}
+	for range farewells {
+		_ = b.sendMessage(ctx, channel, b.boxes[channel].state(busFarewell, b.self))
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringway/ringway/internal/proofs"
 	"github.com/ringway/ringway/membership"
 	"github.com/ringway/ringway/router"
 )
@@ -29,6 +30,9 @@ func child() int {
 	run := childRun
 	if kind == "coherence" {
 		run = coherenceRun
+	}
+	if kind == "behind" {
+		run = behindRun
 	}
 	if err := run(kind, strings.Fields(addresses)); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -213,6 +217,8 @@ func stampede(t *testing.T, all []*process, kill bool) {
 		})
 	}
 	loads, failed, want := 0, 0, 1
+	var killed time.Time
+	next := "" // load, when one was killed
 	if kill {
 		want = 2
 	}
@@ -225,7 +231,11 @@ func stampede(t *testing.T, all []*process, kill bool) {
 		case s.line == "loading":
 			if loads++; kill && loads == 1 {
 				_ = s.p.cmd.Process.Kill()
+				killed = time.Now()
 			} else {
+				if kill && next == "" {
+					next = fmt.Sprintf("; the second began %.1f s after the kill, of a lease of 5 s", time.Since(killed).Seconds())
+				}
 				s.p.say(t, "proceed")
 			}
 		default:
@@ -235,6 +245,7 @@ func stampede(t *testing.T, all []*process, kill bool) {
 			failed += f
 		}
 	}
+	proofs.Record(t, proofs.Row{Proof: "stampede", Got: fmt.Sprintf("%d processes × %d callers; loads: %d, callers that failed: %d%s", len(all), childCallers, loads, failed, next)})
 	if loads != want || failed > 0 {
 		t.Errorf("%d loads, want %d; %d callers failed", loads, want, failed)
 	}

@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// ManagerConfig is what the spaces of a program share. Only Store is required.
+// ManagerConfig is what the spaces of a program share. The zero value is safe.
 type ManagerConfig struct {
-	// Store keeps the entries. It stays the caller's. One that is no Leaser
+	// Store keeps the entries; nil: there is none, and each process has level 1
+	// alone. It stays the caller's. One that is no Leaser
 	// leaves a fleet without leases: each process then loads by itself, and a
 	// load that an invalidation overtakes may store what was there before.
 	Store Store
@@ -35,6 +36,15 @@ type ManagerConfig struct {
 	// L1 is as old as L1Config.TTL.
 	Bus Bus
 
+	// TagSpace is what tags belong to: managers with the same one, on the same
+	// fleet, mean the same by a tag. A name like that of a space; "" means "tags".
+	TagSpace string
+
+	Observer Observer // is told how long operations took; nil: nobody is
+	Tracer   Tracer   // is told when they begin and end; nil: nobody is
+
+	Retry RetryConfig // which requests to the store are repeated; on by default
+
 	random func() float64 // [0,1); tests replace it
 }
 
@@ -53,6 +63,10 @@ type Loaded[V any] struct {
 	// NoStore: hand the value out, but do not keep it: it is partial, or for this
 	// moment only. Callers that waited for the same load get it too.
 	NoStore bool
+
+	// Tags beside those that the space says: see TagsConfig.ByLoader. They count
+	// with ErrNotFound too.
+	Tags []Tag
 }
 
 // Loader asks the source. It returns ErrNotFound, wrapped or not, if the source
@@ -80,6 +94,10 @@ type SpaceConfig[K Key, V any] struct {
 	// touching it: entries of different schemas have different keys.
 	Schema uint32
 
+	// Axes are the names of the fields of keys, in the order in which AppendKey writes
+	// them, for the Contract. nil: they have numbers.
+	Axes []string
+
 	Load     Loader[K, V]                                                          // the source; GetWith has a loader of its own
 	LoadMany func(ctx context.Context, keys []K) (map[K]Loaded[V], error)          // for GetMany, and for Get without Load; keys that are not in the map are not found
 	Save     func(ctx context.Context, key K, value V) (version uint64, err error) // writes the source, for Put
@@ -97,11 +115,29 @@ type SpaceConfig[K Key, V any] struct {
 	// space. Where it is evicted all of the space is cold.
 	Epochs bool
 
-	Filter FilterConfig[K] // refuses keys that the source does not have; off by default
+	Tags   TagsConfig[K, V] // what entries have in common; none by default
+	Check  CheckConfig[K]   // compares values with the source when they are read; off by default
+	Filter FilterConfig[K]  // refuses keys that the source does not have; off by default
+
+	WriteBehind  WriteBehindConfig[K, V] // has writes return before the source has them; off by default
+	Invalidation InvalidationConfig      // how invalidations are repeated
 
 	Life  LifeConfig  // how long entries live
-	Loads LoadsConfig // how loads are bounded
+	Loads LoadsConfig // how long loads may take
 	L1    L1Config    // a level in this process, off by default
+	Hot   HotConfig   // the keys that are asked for most; not looked for by default
+
+	// TTLFor says how long a value is fresh, where the loader does not
+	// (Loaded.TTL): for what Put stores, too. 0 and less mean Life.TTL. nil: always.
+	TTLFor func(K, V) time.Duration
+
+	Limit    LimitConfig       // how many loads the source gets at a time; on by default
+	Bulkhead BulkheadConfig[K] // what the space, and a tenant of it, may take; off by default
+	Fallback FallbackConfig    // values in this process while the store is away; off by default
+	Recovery RecoveryConfig    // when the store comes back
+
+	// Controls: the space does as SetControl says, and looks once a second.
+	Controls bool
 }
 
 // LifeConfig says how long entries live. No entry lives without an end.
@@ -147,7 +183,7 @@ type LifeConfig struct {
 	HoldOff time.Duration
 }
 
-// LoadsConfig bounds loads.
+// LoadsConfig bounds the time that loads take; LimitConfig bounds their number.
 type LoadsConfig struct {
 	Timeout     time.Duration // of a load; 0 means 3 s
 	SoftTimeout time.Duration // after which a stale value is handed out; 0 means half of Timeout
@@ -194,13 +230,28 @@ func (c SpaceConfig[K, V]) withDefaults() (SpaceConfig[K, V], error) {
 		return c, err
 	}
 	c.Life, c.Loads = life, loads
+	if c, err = c.resilienceDefaults(); err != nil {
+		return c, err
+	}
+	if c.Check, err = c.Check.withDefaults(); err != nil {
+		return c, err
+	}
 	if c.Filter, err = c.Filter.withDefaults(); err != nil {
+		return c, err
+	}
+	if c.WriteBehind, err = c.WriteBehind.withDefaults(c.Save != nil || c.SaveMany != nil); err != nil {
+		return c, err
+	}
+	if c.Invalidation, err = c.Invalidation.withDefaults(); err != nil {
 		return c, err
 	}
 	if c.L1.TTL < 0 || c.L1.TTL > maxTTL {
 		return c, configError("L1.TTL", c.L1.TTL, "0 to 30 days")
 	}
 	setDefault(&c.L1.TTL, 30*time.Second)
+	if c.Hot, err = c.Hot.withDefaults(); err != nil {
+		return c, err
+	}
 	return c, nil
 }
 

@@ -46,8 +46,8 @@
 //     load a key, and stores nothing. It is one of Put and Invalidate:
 //     ErrNotInvalidated.
 //   - The source gets one load a key and process at a time, whatever happens; of many
-//     keys at the same time it gets as many as are asked for. There is no limit yet
-//     for all of them.
+//     keys at the same time so many as LimitConfig lets through, which adapts
+//     itself. Who is one too many gets an old value or ErrShed.
 //
 // # Stale values
 //

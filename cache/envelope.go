@@ -13,6 +13,7 @@ import (
 //
 //	magic 4 · flags 1 · schema 4 · identity 16 · version 8 · epoch 8 ·
 //	stored 8 · soft expiry 8 · hard expiry 8 (ms since 1970) · delta 4 (ms) ·
+//	with flag 2: number of tags 1, of each its identity 16 and version 8 ·
 //	payload … · checksum 8 (xxhash64 of all before it)
 //
 // The checksum is against accidents. Against forgery there is the AES codec.
@@ -26,6 +27,7 @@ type envelope struct {
 	hard     time.Time     // usable in need until then
 	delta    time.Duration // what the load took, up to 49 days
 	negative bool          // the source does not have the key
+	tags     []tagVersion  // as they were before the value was loaded
 	payload  []byte        // decoded: part of the data that was given
 	stamp    uint64        // decoded: the checksum, which tells entries apart
 }
@@ -36,7 +38,8 @@ const (
 	envelopeMin    = envelopeHeader + 8
 
 	flagNegative = 1 << 0
-	knownFlags   = flagNegative
+	flagTags     = 1 << 1
+	knownFlags   = flagNegative | flagTags
 )
 
 // Why an entry is no hit. Callers see a miss; Stats counts it.
@@ -47,6 +50,8 @@ var (
 	errOtherSchema   = errors.New("cache: entry of another schema")
 	errOtherEpoch    = errors.New("cache: entry of another epoch")
 	errUnknownFlags  = errors.New("cache: entry with unknown flags")
+	errOtherTags     = errors.New("cache: entry without a tag of its key")
+	errTags          = errors.New("cache: entry with no number of tags")
 	errNegativeValue = errors.New("cache: an absence with a value")
 )
 
@@ -57,6 +62,9 @@ func (e *envelope) encode() []byte {
 	if e.negative {
 		flags |= flagNegative
 	}
+	if len(e.tags) > 0 {
+		flags |= flagTags
+	}
 	out = append(out, flags)
 	out = binary.BigEndian.AppendUint32(out, e.schema)
 	out = append(out, e.identity[:]...)
@@ -66,6 +74,7 @@ func (e *envelope) encode() []byte {
 		out = binary.BigEndian.AppendUint64(out, uint64(t.UnixMilli()))
 	}
 	out = binary.BigEndian.AppendUint32(out, uint32(min(max(e.delta.Milliseconds(), 0), 1<<32-1)))
+	out = appendTags(out, e.tags)
 	out = append(out, e.payload...)
 	e.stamp = xxhash.Sum64(out)
 	return binary.BigEndian.AppendUint64(out, e.stamp)
@@ -100,6 +109,12 @@ func decodeEnvelope(data []byte, schema uint32, id identity) (envelope, error) {
 	e.hard = milli(body[57:])
 	e.delta = time.Duration(binary.BigEndian.Uint32(body[65:])) * time.Millisecond
 	e.payload = body[envelopeHeader:]
+	if body[4]&flagTags != 0 {
+		var whole bool
+		if e.tags, e.payload, whole = cutTags(e.payload); !whole {
+			return envelope{}, errTags
+		}
+	}
 	if e.negative && len(e.payload) > 0 {
 		return envelope{}, errNegativeValue
 	}

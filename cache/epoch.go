@@ -194,7 +194,7 @@ func (s *Space[K, V]) BumpEpoch(ctx context.Context) error {
 	case s.epochs == nil:
 		return ErrUnsupported
 	}
-	s.counters.invalidations.Add(1)
+	s.counters.invalidated(1)
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Loads.Timeout)
 	defer cancel()
 	number := newEpoch()

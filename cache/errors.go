@@ -38,6 +38,11 @@ var (
 	// there may still be.
 	ErrNotInvalidated = errors.New("cache: not invalidated")
 
+	// ErrShed: there are as many loads as the source is given at a time, or as many
+	// calls of the space or the tenant as there may be, and no old value to hand
+	// out: see LimitConfig and BulkheadConfig. Nobody was asked. Try later.
+	ErrShed = errors.New("cache: too many at a time")
+
 	// ErrInvalidValue: Validate refused a value. It was not stored.
 	ErrInvalidValue = errors.New("cache: invalid value")
 )

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/ringway/ringway/internal/proofs"
 )
 
 func numbers(n int) (ids []identity) {
@@ -48,7 +50,9 @@ func TestFilterFalsePositives(t *testing.T) {
 			passed++
 		}
 	}
-	if part := float64(passed) / n; part > 0.012 || part == 0 {
+	part := float64(passed) / n
+	proofs.Record(t, proofs.Row{Proof: "filter", Got: fmt.Sprintf("%d keys, none of them refused; %.2f%% of as many others pass", n, 100*part)})
+	if part > 0.012 || part == 0 {
 		t.Errorf("%.2f%% of unknown keys pass, want 1%%", 100*part)
 	}
 }
@@ -317,7 +321,9 @@ func TestFilterConcurrentInserts(t *testing.T) {
 	for _, announce := range []bool{true, false} {
 		t.Run(fmt.Sprint("announced ", announce), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				if n := inserts(t, announce); (n > 0) == announce {
+				n := inserts(t, announce)
+				proofs.Record(t, proofs.Row{Proof: "filter inserts", Got: fmt.Sprintf("800 keys created; lookups refused of a key that was committed: %d", n)})
+				if (n > 0) == announce {
 					t.Errorf("%d keys were refused after they were committed", n)
 				}
 			})

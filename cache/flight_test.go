@@ -3,15 +3,20 @@ package cache
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/ringway/ringway/internal/proofs"
 )
 
 func TestCoalescing(t *testing.T) {
-	for _, callers := range []int{100, 500, 5000} {
+	var loads []int64
+	all := []int{100, 500, 5000}
+	for _, callers := range all {
 		inBubble(t, nil, func(t *testing.T, s *Space[userKey, user], src *source) {
 			src.fail(nil, time.Second)
 			var all sync.WaitGroup
@@ -19,9 +24,11 @@ func TestCoalescing(t *testing.T) {
 				all.Go(func() { mustGet(t, s, ada) })
 			}
 			all.Wait()
+			loads = append(loads, src.loads.Load())
 			src.wantLoads(t, 1)
 		})
 	}
+	proofs.Record(t, proofs.Row{Proof: "coalescing", Got: fmt.Sprintf("callers %v: loads %v", all, loads)})
 }
 
 func TestCancelledLeader(t *testing.T) {
@@ -42,6 +49,7 @@ func TestCancelledLeader(t *testing.T) {
 		cancel()
 		all.Wait()
 		src.wantLoads(t, 1)
+		proofs.Record(t, proofs.Row{Proof: "cancelled leader", Got: "10 others have the value, 1 load"})
 	})
 }
 

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/ringway/ringway/internal/proofs"
 )
 
 // register is a source of one number a key, which only grows. A reader of its
@@ -139,10 +141,12 @@ func TestFillAgainstInvalidate(t *testing.T) {
 				two = b.open(t, addresses)
 			}
 			const seed = 7
-			h := history{stores: []Store{one, two}, rounds: 150, l1: 1 << 20, pause: pauses(4 * time.Millisecond)}
-			if stale := h.run(t, seed); stale > 0 {
+			h := history{stores: []Store{one, two}, rounds: soak(150, 10_000), l1: 1 << 20, pause: pauses(4 * time.Millisecond)}
+			stale := h.run(t, seed)
+			if stale > 0 {
 				t.Errorf("%d stale reads (seed %d)", stale, seed)
 			}
+			proofs.Record(t, proofs.Row{Proof: "fill against invalidate", Got: fmt.Sprintf("%d invalidations: %d stale reads", h.rounds, stale), Seed: seed})
 		})
 	}
 }
@@ -152,9 +156,11 @@ func TestFillAgainstInvalidateNaive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := plainStore{NewMemory()}
 		h := history{stores: []Store{store, store}, rounds: 300, pause: pauses(4 * time.Millisecond)}
-		if h.run(t, 7) == 0 {
+		stale := h.run(t, 7)
+		if stale == 0 {
 			t.Error("no stale read without leases: the history shows nothing")
 		}
+		proofs.Record(t, proofs.Row{Proof: "fill against invalidate, naive", Got: fmt.Sprintf("%d invalidations: %d stale reads", h.rounds, stale), Seed: 7})
 	})
 }
 
@@ -170,10 +176,12 @@ func TestHoldOffForReplicas(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := NewMemory()
-				h := history{stores: []Store{store, store}, rounds: 200, lag: lag, settle: lag, holdOff: c.holdOff, pause: pauses(20 * time.Millisecond)}
-				if stale := h.run(t, 11); stale > 0 != c.stale {
+				h := history{stores: []Store{store, store}, rounds: soak(200, 20_000), lag: lag, settle: lag, holdOff: c.holdOff, pause: pauses(20 * time.Millisecond)}
+				stale := h.run(t, 11)
+				if stale > 0 != c.stale {
 					t.Errorf("%d stale reads, want any: %v", stale, c.stale)
 				}
+				proofs.Record(t, proofs.Row{Proof: "replica", Got: fmt.Sprintf("%d invalidations: %d stale reads", h.rounds, stale), Seed: 11})
 			})
 		})
 	}

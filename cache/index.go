@@ -32,6 +32,10 @@ type IndexConfig[I Key, K Key, V any] struct {
 	Load  func(ctx context.Context, name I) (K, error) // the source: ErrNotFound, or the key
 	Names func(value V) []I                            // by which the value is to be found
 
+	// Tags of what is remembered of names: with those of the user, EraseTag finds
+	// names too.
+	Tags TagsConfig[I, K]
+
 	Codec Codec[K] // of keys; nil: JSON, which sees exported fields only
 	Life  LifeConfig
 	Loads LoadsConfig
@@ -52,7 +56,7 @@ func NewIndex[I Key, K Key, V any](of *Space[K, V], cfg IndexConfig[I, K, V]) (*
 		cfg.Codec = JSON[K]{}
 	}
 	keys, err := NewSpace(of.m, SpaceConfig[I, K]{Name: cfg.Name, Schema: cfg.Schema, Codec: cfg.Codec,
-		Load: Plain(cfg.Load), Life: cfg.Life, Loads: cfg.Loads, L1: cfg.L1,
+		Load: Plain(cfg.Load), Tags: cfg.Tags, Life: cfg.Life, Loads: cfg.Loads, L1: cfg.L1,
 		Validate: func(_ I, key K) error { return survives(cfg.Codec, key) }})
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"strconv"
 	"sync"
+	"time"
 )
 
 // Key is what the keys of a space are made of: a small comparable type, such as a
@@ -138,15 +139,30 @@ type storeKey struct {
 	identity identity
 	epoch    uint64 // of the space, when the call began; 0: it has none
 	noEpoch  bool   // it has one, which could not be learnt
+
+	tagged bool         // the space has tags
+	turn   uint64       // of tagTurns, when the call began
+	asked  time.Time    // when it began; zero: the space has no tags
+	tags   []tagRef     // that the key says
+	marks  []tagVersion // that its entry is to have
+
+	least uint64 // the source has this version; 0: nobody has asked
 }
 
 // flight is what calls share that are about the same: also the same epoch, so that
 // nobody is given what was loaded, or found, in the one before.
 func (k storeKey) flight() string {
-	if k.epoch == 0 {
-		return k.text
+	text := k.text
+	if k.epoch != 0 {
+		text += " " + strconv.FormatUint(k.epoch, 36)
 	}
-	return k.text + " " + strconv.FormatUint(k.epoch, 36)
+	if k.least != 0 {
+		text += " >" + strconv.FormatUint(k.least, 36)
+	}
+	if k.tagged { // nor what was loaded before a tag was invalidated
+		text += " @" + strconv.FormatUint(k.turn, 36)
+	}
+	return text
 }
 
 var builders = sync.Pool{New: func() any { return new(KeyBuilder) }}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math/bits"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,7 +24,8 @@ import (
 // another key: with as many generations as values, for each that is invalidated one
 // more, and that is read anew from the fleet.
 type level1[K Key, V any] struct {
-	cache    *otter.Cache[K, held[V]]
+	cache    *otter.Cache[K, *held[V]]
+	born     time.Time // what now counts from
 	ttl      time.Duration
 	needsBus bool
 
@@ -32,19 +34,31 @@ type level1[K Key, V any] struct {
 	stripes  []atomic.Uint64 // counts those of keys; as many as a power of two
 	forgets  atomic.Uint64   // Stats.L1Forgets
 	stripeOf uint64          // a mask
+	evicted  evictions
+
+	mu      sync.Mutex // guards the following, and is held during a sweep
+	closed  bool
+	sweeper *time.Timer
 }
 
-// held is a value, or the bytes to decode it from for each caller.
+// held is a value, or the bytes to decode it from for each caller. What each hit
+// looks at comes first: it is read from memory that is far away.
 type held[V any] struct {
-	value      V
-	payload    []byte
-	id         identity
+	ends       time.Duration // by level1.now, as stored
+	stored     time.Duration
 	generation uint64
 	epoch      uint64
 	version    uint64
-	stored     time.Time
-	ends       time.Time
+	id         identity
+	tags       []tagVersion
+	value      V
+	payload    []byte
 	weight     uint32
+
+	turn  uint64 // generation of its tags
+	asked time.Time
+
+	checked time.Time // see CheckConfig
 }
 
 const (
@@ -59,25 +73,66 @@ const (
 func newLevel1[K Key, V any](cfg L1Config) (*level1[K, V], error) {
 	wanted := min(max(cfg.MaxBytes/bytesPerStripe, minStripes), maxStripes)
 	n := uint64(1) << (bits.Len64(wanted) - 1)
-	l := &level1[K, V]{ttl: cfg.TTL, needsBus: cfg.NeedsBus, stripes: make([]atomic.Uint64, n), stripeOf: n - 1}
-	cache, err := otter.New(&otter.Options[K, held[V]]{
-		MaximumWeight:    cfg.MaxBytes,
-		Weigher:          func(_ K, h held[V]) uint32 { return h.weight },
-		ExpiryCalculator: otter.ExpiryWriting[K, held[V]](cfg.TTL),
+	l := &level1[K, V]{born: time.Now(), ttl: cfg.TTL, needsBus: cfg.NeedsBus, stripes: make([]atomic.Uint64, n), stripeOf: n - 1}
+	cache, err := otter.New(&otter.Options[K, *held[V]]{
+		MaximumWeight: cfg.MaxBytes,
+		Weigher:       func(_ K, h *held[V]) uint32 { return h.weight },
+		StatsRecorder: &l.evicted,
 	})
 	if err != nil {
 		return nil, configError("L1", err, "a configuration that otter takes")
 	}
 	l.cache = cache
-	l.deaf.Store(cfg.NeedsBus)
+	l.sweepLater()
+	l.deaf.Store(true)
 	return l, nil
 }
 
-func (l *level1[K, V]) close() { l.cache.StopAllGoroutines() }
+// now is a time that only this level understands, at half the price of time.Now: it
+// reads the monotonic clock alone.
+func (l *level1[K, V]) now() time.Duration { return time.Since(l.born) }
 
-func (l *level1[K, V]) get(key K, epoch uint64, now time.Time) (held[V], bool) {
+// minSweep is the least time between two sweeps.
+const minSweep = time.Second
+
+// sweepLater has what has ended removed once in every TTL, for its memory: get looks
+// at the time itself. With times of its own otter would read a clock at each hit,
+// which takes longer than all the rest of it.
+func (l *level1[K, V]) sweepLater() {
+	every := max(l.ttl, minSweep)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sweeper = time.AfterFunc(every, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if !l.closed {
+			l.sweep()
+			l.sweeper.Reset(every)
+		}
+	})
+}
+
+func (l *level1[K, V]) sweep() {
+	now := l.now()
+	for key, h := range l.cache.All() {
+		if now >= h.ends {
+			l.cache.Invalidate(key) // and if it was replaced meanwhile: it is read anew
+		}
+	}
+}
+
+// close waits for a sweep that is under way.
+func (l *level1[K, V]) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	l.sweeper.Stop()
+	l.cache.StopAllGoroutines()
+}
+
+func (l *level1[K, V]) get(key K, epoch uint64, now time.Duration) (*held[V], bool) {
 	h, found := l.cache.GetIfPresent(key)
-	return h, found && now.Before(h.ends) && h.epoch == epoch && h.generation == l.generation(h.id) && !(l.needsBus && l.deaf.Load())
+	return h, found && now < h.ends && h.epoch == epoch && h.generation == l.generation(h.id) && !(l.needsBus && l.deaf.Load())
 }
 
 // generation is to be read before the store is asked for what put keeps. Both of
@@ -93,7 +148,7 @@ func (l *level1[K, V]) stripe(id identity) *atomic.Uint64 {
 	return &l.stripes[binary.BigEndian.Uint64(id[:])&l.stripeOf]
 }
 
-func (l *level1[K, V]) put(key K, h held[V]) { l.cache.Set(key, h) }
+func (l *level1[K, V]) put(key K, h held[V]) { l.cache.Set(key, &h) }
 
 // invalidate forgets a key that this process has changed.
 func (l *level1[K, V]) invalidate(key K, id identity) {
@@ -140,31 +195,43 @@ func (s *Space[K, V]) fromL1(key K, epoch uint64) (v V, meta Meta, found bool) {
 	if s.l1 == nil {
 		return v, meta, false
 	}
-	now := time.Now()
+	now := s.l1.now()
 	h, found := s.l1.get(key, epoch, now)
-	if !found {
+	if !found || !s.holdsStill(h) {
 		return v, meta, false
 	}
-	v, err := s.copyOf(h.value, h.payload, h.id)
-	if err != nil {
-		return v, meta, false
+	v, copied := s.plainCopy(h.value)
+	if !copied {
+		var err error
+		if v, err = s.cfg.Codec.Decode(h.payload, h.id[:]); err != nil {
+			return v, meta, false
+		}
 	}
 	s.counters.l1Hits.Add(1)
-	return v, Meta{Source: FromL1, Age: max(0, now.Sub(h.stored)), Version: h.version}, true
+	return v, Meta{Source: FromL1, Age: max(0, now-h.stored), Version: h.version}, true
+}
+
+// holdsStill says whether what level 1 keeps can be used as far as tags and checks go.
+func (s *Space[K, V]) holdsStill(h *held[V]) bool {
+	if len(h.tags) == 0 && s.cfg.Check.Version == nil {
+		return true
+	}
+	now := time.Now()
+	return s.heldTags(h, now) && s.heldChecked(h, now)
 }
 
 // keepL1 keeps a fresh value in this process. An absence is not kept: whoever
 // creates the key may have no way to say so here.
 func (s *Space[K, V]) keepL1(key K, generation uint64, a answer[V]) {
-	now := time.Now()
-	if s.l1 == nil || a.negative || !now.Before(a.soft) || s.l1.generation(a.id) != generation {
+	if s.l1 == nil || a.negative || s.l1.generation(a.id) != generation {
 		return
 	}
-	ends := now.Add(s.l1.ttl)
-	if a.soft.Before(ends) {
-		ends = a.soft
+	wall, now := time.Now(), s.l1.now()
+	left := min(a.soft.Sub(wall), s.l1.ttl)
+	if left <= 0 {
+		return
 	}
-	h := held[V]{id: a.id, generation: generation, epoch: a.epoch, version: a.version, stored: a.stored, ends: ends,
+	h := held[V]{id: a.id, generation: generation, epoch: a.epoch, version: a.version, stored: now - wall.Sub(a.stored), ends: now + left,
 		weight: uint32(min(l1Overhead+uint64(len(a.payload))+uint64(len(s.prefix)), 1<<31))}
 	// Nobody else may change it: what the caller gets is another copy.
 	if h.value = a.value; !s.flat {
@@ -175,5 +242,9 @@ func (s *Space[K, V]) keepL1(key K, generation uint64, a answer[V]) {
 			h.value = s.cfg.Clone(a.value)
 		}
 	}
-	s.l1.put(key, h)
+	h.checked = lastChecked(&a)
+	var keeps bool
+	if h.weight, keeps = s.pin(key, h.weight); keeps && s.keepTags(&h, &a) {
+		s.l1.put(key, h)
+	}
 }

@@ -66,7 +66,7 @@ func TestL1Generation(t *testing.T) {
 	keep := func(generation uint64) {
 		s.keepL1(ada, generation, answer[user]{id: k.identity, envelope: envelope{soft: time.Now().Add(time.Hour)}, payload: []byte("{}")})
 	}
-	kept := func() bool { _, found := s.l1.get(ada, 0, time.Now()); return found }
+	kept := func() bool { _, found := s.l1.get(ada, 0, s.l1.now()); return found }
 	for name, forget := range map[string]func(){
 		"by this process": func() { s.l1.invalidate(ada, k.identity) },
 		"by another":      func() { s.changed(Change{Key: k.identity}) },
@@ -82,7 +82,7 @@ func TestL1Generation(t *testing.T) {
 		if keep(g); kept() {
 			t.Errorf("%s: kept after an invalidation", name)
 		}
-		s.l1.put(ada, held[user]{id: k.identity, generation: g, ends: time.Now().Add(time.Hour)})
+		s.l1.put(ada, held[user]{id: k.identity, generation: g, ends: s.l1.now() + time.Hour})
 		if kept() { // also if it comes between the two looks
 			t.Errorf("%s: put after an invalidation", name)
 		}

@@ -21,11 +21,13 @@ const (
 // obtain asks for the lease of the key, and while another process has it waits for
 // the value. It polls: a few small requests a waiting process, not a caller, and
 // nothing to lose when a holder dies.
-func (s *Space[K, V]) obtain(ctx context.Context, q query[K, V]) (right[V], error) {
+func (s *Space[K, V]) obtain(ctx context.Context, q query[K, V]) (r right[V], err error) {
+	ctx, ended := s.observe(ctx, OpLease)
+	defer func() { ended(Outcome{Err: err}) }()
 	if s.m.leaser == nil {
 		return s.recheck(ctx, q), nil
 	}
-	if q.store.noEpoch { // nothing that is there can be used, and nothing stored
+	if q.store.noEpoch || q.away { // nothing that is there can be used, and nothing stored
 		s.counters.unleased.Add(1)
 		return right[V]{state: HoldOff}, nil
 	}
@@ -33,6 +35,7 @@ func (s *Space[K, V]) obtain(ctx context.Context, q query[K, V]) (right[V], erro
 	begun := time.Now()
 	w := wait{request: LeaseRequest{Life: life, Renew: q.seen != 0}, pause: firstPoll}
 	for {
+		asked := time.Now()
 		g, err := s.m.leaser.Lease(ctx, q.store.text, w.request)
 		if ctx.Err() != nil {
 			return right[V]{}, context.Cause(ctx)
@@ -44,6 +47,7 @@ func (s *Space[K, V]) obtain(ctx context.Context, q query[K, V]) (right[V], erro
 		}
 		r, decided := s.judge(ctx, q, g, &w)
 		if decided {
+			r.found.decided = asked
 			return r, nil
 		}
 		// Twice, and what the rounding of a store to seconds may add.
@@ -70,7 +74,7 @@ type wait struct {
 
 // judge says what a grant means. Not decided: ask again.
 func (s *Space[K, V]) judge(ctx context.Context, q query[K, V], g Grant, w *wait) (right[V], bool) {
-	found, fresh := s.fresh(q, g)
+	found, fresh := s.fresh(ctx, q, g)
 	switch {
 	case fresh && g.State != HoldOff:
 		if g.State == Won { // somebody else made it between our look and our lease
@@ -91,12 +95,12 @@ func (s *Space[K, V]) judge(ctx context.Context, q query[K, V], g Grant, w *wait
 
 // fresh decodes what came with a grant. What the caller wants replaced is not
 // fresh, although its time may not be over.
-func (s *Space[K, V]) fresh(q query[K, V], g Grant) (answer[V], bool) {
+func (s *Space[K, V]) fresh(ctx context.Context, q query[K, V], g Grant) (answer[V], bool) {
 	if g.Entry.Value == nil {
 		return answer[V]{}, false
 	}
 	a, err := s.decodeEntry(q.store, g.Entry) // what is no use was counted by lookup
-	return a, err == nil && time.Now().Before(a.soft) && a.stamp != q.seen
+	return a, err == nil && time.Now().Before(a.soft) && a.stamp != q.seen && a.version >= q.store.least && s.tagsHold(ctx, nil, &a)
 }
 
 // sleep waits before the next look. A holder that has been seen for all the life of
@@ -128,9 +132,11 @@ func (s *Space[K, V]) sleep(ctx context.Context, w *wait, holder Lease) error {
 // recheck looks once more, for a store without leases: the flight may have begun
 // just after another one had stored the value.
 func (s *Space[K, V]) recheck(ctx context.Context, q query[K, V]) right[V] {
+	asked := time.Now()
 	a, usable := s.lookup(ctx, q.store)
-	if usable && time.Now().Before(a.soft) && a.stamp != q.seen {
+	if usable && asked.Before(a.soft) && a.stamp != q.seen {
 		s.hit(&a)
+		a.decided = asked
 		return right[V]{state: Hit, found: a}
 	}
 	return right[V]{state: HoldOff}

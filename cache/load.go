@@ -13,6 +13,15 @@ const attempts = 3
 // produce makes the value that is missing or old: it gets a lease, loads, and
 // stores. It runs in the flight of the key.
 func (s *Space[K, V]) produce(ctx context.Context, q query[K, V], f *flight[answer[V]]) (a answer[V], err error) {
+	leave, err := s.enter(ctx, q.key, toLoad)
+	if err != nil {
+		return a, err
+	}
+	defer leave()
+	if q.past != BypassNothing {
+		return s.produceThrough(ctx, q)
+	}
+	q.known = make(known)
 	for attempt := 1; ; attempt++ {
 		generation := s.l1.generation(q.store.identity)
 		r, err := s.obtain(ctx, q)
@@ -40,8 +49,10 @@ func (s *Space[K, V]) produce(ctx context.Context, q query[K, V], f *flight[answ
 			s.counters.reloads.Add(1)
 			q.seen = 0
 		case filled == Older:
-			if newer, usable := s.lookup(ctx, q.store); usable && time.Now().Before(newer.soft) {
+			looked := time.Now()
+			if newer, usable := s.lookup(ctx, q.store); usable && looked.Before(newer.soft) {
 				s.hit(&newer)
+				newer.decided = looked
 				return newer, nil
 			}
 			return a, nil
@@ -54,11 +65,15 @@ func (s *Space[K, V]) produce(ctx context.Context, q query[K, V], f *flight[answ
 // loadAndStore asks the loader, and stores what it says, under the lease if there
 // is one. An absence is an answer, no error.
 func (s *Space[K, V]) loadAndStore(ctx context.Context, q query[K, V], r right[V]) (a answer[V], filled Filled, err error) {
+	unstored := q.away || q.past != BypassNothing
+	early := !unstored && s.tagsBefore(ctx, q.known, q.store)
+	spare := s.spares.generation(q.store.identity)
 	begun := time.Now()
-	s.counters.loads.Add(1)
-	loaded, err := call(ctx, s.cfg.Loads.Timeout, s.m.run, func(ctx context.Context) (Loaded[V], error) {
-		return q.load(ctx, q.key)
+	loading, ended := s.observe(ctx, OpLoad)
+	loaded, err := call(loading, s.cfg.Loads.Timeout, s.m.run, func(ctx context.Context) (Loaded[V], error) {
+		return limited(ctx, s.limit, &s.counters, 1, func(ctx context.Context) (Loaded[V], error) { return q.load(ctx, q.key) })
 	})
+	ended(Outcome{Err: err})
 	negative := errors.Is(err, ErrNotFound)
 	if err == nil && s.cfg.Validate != nil {
 		if err = s.cfg.Validate(q.key, loaded.Value); err != nil {
@@ -67,11 +82,23 @@ func (s *Space[K, V]) loadAndStore(ctx context.Context, q query[K, V], r right[V
 		}
 	}
 	if err != nil && !negative {
-		s.counters.loadErrors.Add(1)
+		s.countLoadError(err, 1)
 		s.release(ctx, q, r)
 		return a, 0, fmt.Errorf("cache: load %s: %w", s.name, err)
 	}
-	a, entry, err := s.seal(q.store, loaded, negative, time.Since(begun))
+	took := time.Since(begun)
+	if !negative {
+		loaded = s.timed(q.key, loaded)
+	}
+	if unstored {
+		return s.sealUnstored(q, loaded, negative, took, spare)
+	}
+	l := tagging[K, V]{store: &q.store, key: q.key, loaded: loaded, negative: negative}
+	if s.tagsAfter(ctx, q.known, begun, &l); l.err != nil {
+		s.release(ctx, q, r)
+		return a, 0, l.err
+	}
+	a, entry, err := s.seal(q.store, loaded, negative, took)
 	if err != nil {
 		s.release(ctx, q, r)
 		return a, 0, err
@@ -80,17 +107,39 @@ func (s *Space[K, V]) loadAndStore(ctx context.Context, q query[K, V], r right[V
 		s.release(ctx, q, r)
 		return a, 0, nil
 	}
+	if l.young || early || !l.storable {
+		s.release(ctx, q, r)
+		if l.young && !early && l.storable {
+			return a, Lost, nil // an invalidation may have overtaken it
+		}
+		return a, 0, nil
+	}
+	if !q.ahead && !s.watch.mayFill() {
+		s.counters.fillsSkipped.Add(1)
+		s.release(ctx, q, r)
+		s.keepSpare(q, spare, a)
+		return a, 0, nil
+	}
+	a.decided = time.Now()
 	filled, err = s.store(ctx, q, r, entry)
 	if err != nil {
 		s.storeFailed(ctx, err)
+		q.away, a.decided = true, time.Time{}
+		s.keepSpare(q, spare, a)
 		return a, 0, nil
 	}
+	s.spares.drop(q.key)
 	s.countFilled(filled)
+	if filled == Stored && s.overtaken(ctx, q.store)[0] {
+		filled = Lost
+	}
 	return a, filled, nil
 }
 
 // store stores the entry as the right to load allows.
-func (s *Space[K, V]) store(ctx context.Context, q query[K, V], r right[V], e Entry) (Filled, error) {
+func (s *Space[K, V]) store(ctx context.Context, q query[K, V], r right[V], e Entry) (filled Filled, err error) {
+	ctx, ended := s.observe(ctx, OpStore)
+	defer func() { ended(Outcome{Err: err}) }()
 	switch {
 	case r.state == Won:
 		return s.m.leaser.Fill(ctx, q.store.text, r.lease, e)
@@ -107,7 +156,9 @@ func (s *Space[K, V]) store(ctx context.Context, q query[K, V], r right[V], e En
 func (s *Space[K, V]) countFilled(f Filled) {
 	switch f {
 	case Stored:
-		s.counters.stored.Add(1)
+		if _, none := s.m.cfg.Store.(noStore); !none {
+			s.counters.stored.Add(1)
+		}
 	case Lost:
 		s.counters.leasesLost.Add(1)
 	case Older:
@@ -128,7 +179,7 @@ func (s *Space[K, V]) release(ctx context.Context, q query[K, V], r right[V]) {
 
 // seal makes the entry of what was loaded, and the answer to callers.
 func (s *Space[K, V]) seal(k storeKey, loaded Loaded[V], negative bool, took time.Duration) (a answer[V], e Entry, err error) {
-	a.value, a.id, a.source = loaded.Value, k.identity, FromLoader
+	a.value, a.id, a.source, a.turn, a.asked = loaded.Value, k.identity, FromLoader, k.turn, k.asked
 	now := time.Now()
 	life := s.cfg.Life
 	ttl := life.NegativeTTL
@@ -146,7 +197,7 @@ func (s *Space[K, V]) seal(k storeKey, loaded Loaded[V], negative bool, took tim
 		hold = max(life.StaleOnError, life.StaleWhileRevalidate)
 	}
 	ttl = jittered(min(ttl, maxTTL), life, s.m.cfg.random())
-	a.envelope = envelope{schema: s.cfg.Schema, identity: k.identity, version: loaded.Version, epoch: k.epoch, negative: negative,
+	a.envelope = envelope{schema: s.cfg.Schema, identity: k.identity, version: loaded.Version, epoch: k.epoch, negative: negative, tags: k.marks,
 		stored: now, soft: now.Add(ttl), hard: now.Add(ttl + hold), delta: took, payload: a.payload}
 	e = Entry{Value: a.encode(), Version: loaded.Version, TTL: min(ttl+hold, maxTTL)}
 	return a, e, nil

@@ -8,12 +8,24 @@ import (
 
 // lookup asks the store, and returns what can be used of it, be it stale.
 func (s *Space[K, V]) lookup(ctx context.Context, k storeKey) (a answer[V], usable bool) {
-	e, err := s.m.cfg.Store.Get(ctx, k.text)
+	a, usable, _ = s.look(ctx, k)
+	return a, usable
+}
+
+// look is lookup that tells a miss from a store that fails, which is an error.
+func (s *Space[K, V]) look(ctx context.Context, k storeKey) (a answer[V], usable bool, err error) {
+	asking, ended := s.observe(ctx, OpLookup)
+	e, have, err := s.lookOne(asking, k)
+	ended(Outcome{Err: err})
 	if err != nil {
 		s.storeFailed(ctx, err)
-		return a, false
+		return a, false, s.noteLookup(ctx, err, &a)
 	}
-	return s.open(k, e)
+	a, usable = s.open(k, e)
+	if usable && !s.tagsHold(ctx, have, &a) {
+		a, usable = answer[V]{}, false
+	}
+	return a, usable, s.noteLookup(ctx, nil, &a)
 }
 
 // storeFailed counts and reports an error of the store that is no miss.
@@ -32,7 +44,8 @@ func (s *Space[K, V]) open(k storeKey, e Entry) (a answer[V], usable bool) {
 		s.counters.useless(err)
 		return answer[V]{}, false
 	}
-	return a, time.Now().Before(a.hard)
+	a.opened = time.Now()
+	return a, a.opened.Before(a.hard)
 }
 
 func (s *Space[K, V]) decodeEntry(k storeKey, e Entry) (a answer[V], err error) {
@@ -42,12 +55,15 @@ func (s *Space[K, V]) decodeEntry(k storeKey, e Entry) (a answer[V], err error) 
 	if a.epoch != k.epoch || k.noEpoch {
 		return answer[V]{}, errOtherEpoch
 	}
+	if !k.hasTags(&a.envelope) {
+		return answer[V]{}, errOtherTags
+	}
 	if !a.negative {
 		if a.value, err = s.decode(a.envelope.payload, k.identity); err != nil {
 			return answer[V]{}, err
 		}
 	}
-	a.payload, a.id, a.source = a.envelope.payload, k.identity, FromL2
+	a.payload, a.id, a.source, a.turn, a.asked = a.envelope.payload, k.identity, FromL2, k.turn, k.asked
 	return a, nil
 }
 

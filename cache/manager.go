@@ -11,33 +11,45 @@ import (
 // Manager has what the spaces of a program share: the store, and the loads that
 // run in the background. It is safe for concurrent use. Close it when done.
 type Manager struct {
-	cfg    ManagerConfig
-	leaser Leaser  // nil: the store is none
-	batch  Batcher // nil: likewise
-	count  Counter // nil: likewise
+	cfg     ManagerConfig
+	leaser  Leaser  // nil: the store is none
+	batch   Batcher // nil: likewise
+	count   Counter // nil: likewise
+	tagger  Tagger  // nil: likewise
+	tags    tagTurns
+	scanner Scanner // nil: likewise
+	retries *retryBudget
 
 	ctx   context.Context // ends with Close
 	close context.CancelFunc
 	slots chan struct{} // of loads ahead of need
 
-	mu     sync.Mutex // guards closed and what follows, and every Add of work
-	closed bool
-	spaces map[string]space // by name: "user/3"
-	deaf   bool             // the Bus hears nothing
-	work   sync.WaitGroup   // goroutines
+	mu       sync.Mutex // guards closed and what follows, and every Add of work
+	closed   bool
+	spaces   map[string]space    // by name: "user/3"
+	deaf     bool                // the Bus hears nothing
+	events   []ContractEvent     // of Rules
+	limiters map[string]*limiter // by LimitConfig.Group
+	work     sync.WaitGroup      // goroutines
 }
 
 // space is a Space of any types.
 type space interface {
 	changed(c Change)
 	doubt(deaf bool)
+	report() SpaceStats
+	drain() error
+	decodes(id identity, payload []byte) error
+	purge()
+	tellAll()
+	contract() ContractSpace
 	end()
 }
 
 // NewManager returns a Manager, or an error that matches ErrConfig.
 func NewManager(cfg ManagerConfig) (*Manager, error) {
 	if cfg.Store == nil {
-		return nil, configError("Store", "nil", "a store")
+		cfg.Store = noStore{}
 	}
 	if cfg.Background < 0 {
 		return nil, configError("Background", cfg.Background, "0 or more")
@@ -47,13 +59,25 @@ func NewManager(cfg ManagerConfig) (*Manager, error) {
 	}
 	cfg.Secret = bytes.Clone(cfg.Secret)
 	setDefault(&cfg.Background, 64)
+	if setDefault(&cfg.TagSpace, "tags"); !nameForm.MatchString(cfg.TagSpace) {
+		return nil, configError("TagSpace", fmt.Sprintf("%.80q", cfg.TagSpace), "1 to 64 letters, digits, ':', '.', '_' or '-'")
+	}
 	if cfg.random == nil {
 		cfg.random = rand.Float64
 	}
 	m := &Manager{cfg: cfg, spaces: make(map[string]space), slots: make(chan struct{}, cfg.Background)}
+	retry, err := cfg.Retry.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	m.retries = newRetryBudget(retry, cfg.Store)
 	m.leaser, _ = cfg.Store.(Leaser)
 	m.batch, _ = cfg.Store.(Batcher)
 	m.count, _ = cfg.Store.(Counter)
+	m.tagger, _ = cfg.Store.(Tagger)
+	m.scanner, _ = cfg.Store.(Scanner)
+	m.tags.name = tagMark + cfg.TagSpace
+	m.tags.prefix = m.tags.name + "/"
 	m.ctx, m.close = context.WithCancel(context.Background())
 	m.deaf = true
 	if cfg.Bus != nil {
@@ -68,18 +92,21 @@ func NewManager(cfg ManagerConfig) (*Manager, error) {
 
 // Close ends the loads that are under way, and waits for their loaders to return.
 // Callers that wait get ErrClosed, and so do all later calls. The store stays open.
+// Spaces that write behind have their sources take what they have, for as long as
+// WriteBehindConfig.Drain: ErrNotApplied says that some is left over, in the journal.
 func (m *Manager) Close() error {
 	m.mu.Lock()
 	m.closed = true
 	spaces := m.spaces
 	m.spaces = nil
 	m.mu.Unlock()
+	err := drainAll(spaces)
 	m.close()
 	m.work.Wait()
 	for _, s := range spaces {
 		s.end()
 	}
-	return nil
+	return err
 }
 
 // run starts a goroutine that Close waits for, or returns ErrClosed.

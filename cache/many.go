@@ -20,9 +20,17 @@ type Answer[V any] struct {
 // is old, are seen to one by one, at the same time. Each key has an Answer of its
 // own; those of the others are valid whatever became of it.
 func (s *Space[K, V]) GetMany(ctx context.Context, keys []K) map[K]Answer[V] {
+	if session := sessionOf(ctx); session != nil {
+		return s.getManyInSession(ctx, session, keys)
+	}
+	ctx, ended := s.observe(ctx, OpGetMany)
+	defer ended(Outcome{Keys: len(keys)})
 	answers := make(map[K]Answer[V], len(keys))
 	if err := s.m.ctx.Err(); err != nil {
 		return answerAll(answers, keys, ErrClosed)
+	}
+	if mode := s.Bypassed(); mode != BypassNothing {
+		return s.throughMany(ctx, keys, mode)
 	}
 	var asked []query[K, V]
 	epoch, known := s.epochOf(ctx)
@@ -30,10 +38,16 @@ func (s *Space[K, V]) GetMany(ctx context.Context, keys []K) map[K]Answer[V] {
 		if _, known := answers[key]; known {
 			continue
 		}
+		if v, meta, err, found := s.fromPending(key); found {
+			answers[key] = Answer[V]{Value: v, Meta: meta, Err: err}
+			continue
+		}
+		s.hot.touch(key)
 		if v, meta, found := s.fromL1(key, epoch); found {
 			answers[key] = Answer[V]{Value: v, Meta: meta}
 			continue
 		}
+		s.counters.lookups.Add(1)
 		k, err := s.keyIn(key, epoch, known)
 		answers[key] = Answer[V]{Err: err}
 		if err == nil {
@@ -64,10 +78,13 @@ type looked[V any] struct {
 	a          answer[V]
 	usable     bool
 	generation uint64
+	err        error // of the store, no miss; or ErrShed
 }
 
 func (s *Space[K, V]) getMany(ctx context.Context, asked []query[K, V], answers map[K]Answer[V]) {
+	asked, leave := s.enterMany(ctx, asked, toLookup, answers)
 	if len(asked) == 0 {
+		leave()
 		return
 	}
 	found := make([]looked[V], len(asked))
@@ -75,12 +92,23 @@ func (s *Space[K, V]) getMany(ctx context.Context, asked []query[K, V], answers 
 		found[i].generation = s.l1.generation(q.store.identity)
 	}
 	s.lookupMany(ctx, asked, found)
+	leave()
 	var missing []query[K, V]
 	var others []int
-	for i, q := range asked {
+	now := time.Now()
+	for i := range asked {
+		q := &asked[i]
+		q.away = found[i].err != nil
+		v, meta, err, spare := s.orFallback(*q, &found[i])
 		switch {
-		case !found[i].usable && !q.store.noEpoch && s.cfg.LoadMany != nil && s.m.leaser != nil && s.m.batch != nil:
-			missing = append(missing, q)
+		case spare:
+			answers[q.key] = Answer[V]{Value: v, Meta: meta, Err: err}
+		case found[i].usable && now.Before(found[i].a.soft): // nobody waits for anything
+			found[i].a.own = true
+			v, meta, err := s.answer(ctx, *q, found[i].generation, found[i].a, true)
+			answers[q.key] = Answer[V]{Value: v, Meta: meta, Err: err}
+		case !found[i].usable && !q.away && !q.store.noEpoch && s.cfg.LoadMany != nil && s.m.leaser != nil && s.m.batch != nil:
+			missing = append(missing, *q)
 		default:
 			others = append(others, i)
 		}
@@ -98,15 +126,29 @@ func (s *Space[K, V]) getMany(ctx context.Context, asked []query[K, V], answers 
 
 func (s *Space[K, V]) lookupMany(ctx context.Context, asked []query[K, V], found []looked[V]) {
 	if s.m.batch == nil {
-		atOnce(len(asked), func(i int) { found[i].a, found[i].usable = s.lookup(ctx, asked[i].store) })
+		atOnce(len(asked), func(i int) {
+			l := &found[i]
+			l.a, l.usable, l.err = s.look(ctx, asked[i].store)
+		})
 		return
 	}
-	for i, r := range s.m.batch.GetMany(ctx, storeKeys(asked)) {
+	if s.tagged() {
+		s.lookupTagged(ctx, asked, found)
+		return
+	}
+	asking, ended := s.observe(ctx, OpLookup)
+	results := s.m.batch.GetMany(asking, storeKeys(asked))
+	ended(Outcome{Err: firstFailure(results), Keys: len(asked)})
+	for i, r := range results {
 		if r.Err != nil {
 			s.storeFailed(ctx, r.Err)
+			found[i].err = s.noteLookup(ctx, r.Err, &found[i].a)
 			continue
 		}
-		found[i].a, found[i].usable = s.open(asked[i].store, r.Entry)
+		if found[i].a, found[i].usable = s.open(asked[i].store, r.Entry); found[i].usable {
+			found[i].usable = s.tagsHold(ctx, nil, &found[i].a)
+		}
+		_ = s.noteLookup(ctx, nil, &found[i].a)
 	}
 }
 
@@ -117,11 +159,14 @@ func (s *Space[K, V]) loadMany(ctx context.Context, missing []query[K, V], answe
 		return
 	}
 	s.counters.misses.Add(uint64(len(missing)))
+	missing, leave := s.enterMany(ctx, missing, toLoad, answers)
 	generations := make([]uint64, len(missing))
 	for i, q := range missing {
 		generations[i] = s.l1.generation(q.store.identity)
 	}
-	grants := s.m.batch.LeaseMany(ctx, storeKeys(missing), LeaseRequest{Life: s.cfg.Loads.Lease})
+	asking, ended := s.observe(ctx, OpLease)
+	grants := s.m.batch.LeaseMany(asking, storeKeys(missing), LeaseRequest{Life: s.cfg.Loads.Lease})
+	ended(Outcome{Err: firstFailure(grants), Keys: len(missing)})
 	won := batchLoad[K, V]{}
 	var others []query[K, V]
 	for i, q := range missing {
@@ -132,6 +177,7 @@ func (s *Space[K, V]) loadMany(ctx context.Context, missing []query[K, V], answe
 		}
 	}
 	s.loadWon(ctx, &won, answers)
+	leave()
 	results := make([]Answer[V], len(others))
 	atOnce(len(others), func(i int) {
 		results[i].Value, results[i].Meta, results[i].Err = s.await(ctx, others[i], answer[V]{}, false)
@@ -147,6 +193,7 @@ type batchLoad[K Key, V any] struct {
 	queries     []query[K, V]
 	rights      []right[V]
 	generations []uint64
+	known       known // versions of tags, if it is the second load
 }
 
 func (b *batchLoad[K, V]) add(q query[K, V], l Lease, generation uint64) {
@@ -160,16 +207,20 @@ func (s *Space[K, V]) loadWon(ctx context.Context, b *batchLoad[K, V], answers m
 	if len(b.keys) == 0 {
 		return
 	}
+	second := b.known != nil
+	early := s.tagsBeforeBatch(ctx, b)
+	spares := s.spareGenerations(b)
 	begun := time.Now()
-	s.counters.loads.Add(uint64(len(b.keys)))
-	loaded, err := call(ctx, s.cfg.Loads.Timeout, s.m.run, func(ctx context.Context) (map[K]Loaded[V], error) {
+	loading, ended := s.observe(ctx, OpLoad)
+	loaded, err := call(loading, s.cfg.Loads.Timeout, s.m.run, func(ctx context.Context) (map[K]Loaded[V], error) {
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
 		defer context.AfterFunc(s.m.ctx, func() { cancel(ErrClosed) })()
-		return s.cfg.LoadMany(ctx, b.keys)
+		return limited(ctx, s.limit, &s.counters, len(b.keys), func(ctx context.Context) (map[K]Loaded[V], error) { return s.cfg.LoadMany(ctx, b.keys) })
 	})
+	ended(Outcome{Err: err, Keys: len(b.keys)})
 	if err != nil {
-		s.counters.loadErrors.Add(uint64(len(b.keys)))
+		s.countLoadError(err, len(b.keys))
 		atOnce(len(b.keys), func(i int) { s.release(ctx, b.queries[i], b.rights[i]) })
 		answerAll(answers, b.keys, fmt.Errorf("cache: load %s: %w", s.name, err))
 		return
@@ -178,10 +229,22 @@ func (s *Space[K, V]) loadWon(ctx context.Context, b *batchLoad[K, V], answers m
 	var writes []Write
 	var at []int // the index of each write in b
 	made := make([]answer[V], len(b.keys))
+	taggings := s.tagsAfterBatch(ctx, b, loaded, begun)
+	again := batchLoad[K, V]{known: b.known}
 	for i, q := range b.queries {
 		l, present := loaded[q.key]
+		if t := taggings[i]; t.young && t.storable && !early && !second && !l.NoStore {
+			s.counters.reloads.Add(1)
+			again.add(q, b.rights[i].lease, b.generations[i])
+			continue
+		}
+		q.store.marks = taggings[i].store.marks
 		a, entry, err := s.sealOne(q, l, !present, took)
-		if err != nil || l.NoStore || (!present && s.cfg.Life.NoNegative) {
+		if err == nil {
+			err = taggings[i].err
+		}
+		fills := err != nil || s.mayFillKey(q, spares[i], a, l.NoStore || (!present && s.cfg.Life.NoNegative))
+		if err != nil || !fills || l.NoStore || (!present && s.cfg.Life.NoNegative) || early || taggings[i].young || !taggings[i].storable {
 			s.release(ctx, q, b.rights[i])
 		} else {
 			writes, at = append(writes, Write{Key: q.store.text, Lease: &b.rights[i].lease, Entry: entry}), append(at, i)
@@ -193,13 +256,16 @@ func (s *Space[K, V]) loadWon(ctx context.Context, b *batchLoad[K, V], answers m
 		v, meta, err := s.deliver(&a)
 		answers[q.key] = Answer[V]{Value: v, Meta: meta, Err: err}
 	}
-	for n, r := range s.m.batch.StoreMany(ctx, writes) {
+	results := s.storeMany(ctx, writes)
+	lost := s.overtakenBatch(ctx, taggings, at, results)
+	for n, r := range results {
 		s.storeFailed(ctx, r.Err)
-		if s.countFilled(r.Filled); r.Filled == Stored {
+		if s.countFilled(r.Filled); r.Filled == Stored && !lost[n] {
 			i := at[n]
 			s.keepL1(b.keys[i], b.generations[i], made[i])
 		}
 	}
+	s.loadWon(ctx, &again, answers)
 }
 
 func (s *Space[K, V]) sealOne(q query[K, V], l Loaded[V], negative bool, took time.Duration) (answer[V], Entry, error) {
@@ -209,7 +275,7 @@ func (s *Space[K, V]) sealOne(q query[K, V], l Loaded[V], negative bool, took ti
 			return answer[V]{}, Entry{}, err
 		}
 	}
-	return s.seal(q.store, l, negative, took)
+	return s.seal(q.store, s.timed(q.key, l), negative, took)
 }
 
 // Pair is a key with its value.
@@ -222,7 +288,16 @@ type Pair[K Key, V any] struct {
 // node if all have versions; those that have none are deleted at the same time.
 // If Validate or GuardKey refuses one, nothing is written. The error joins those of
 // all keys that the fleet could not be told of.
-func (s *Space[K, V]) PutMany(ctx context.Context, pairs []Pair[K, V]) error {
+func (s *Space[K, V]) PutMany(ctx context.Context, pairs []Pair[K, V]) (err error) {
+	ctx, ended := s.observe(ctx, OpPut)
+	defer func() { ended(Outcome{Err: err, Keys: len(pairs)}) }()
+	if s.behind != nil {
+		writes := make([]behindWrite[K, V], len(pairs))
+		for i, p := range pairs {
+			writes[i] = behindWrite[K, V]{kind: behindValue, key: p.Key, value: p.Value}
+		}
+		return s.writeBehind(ctx, writes...)
+	}
 	switch {
 	case s.cfg.SaveMany == nil:
 		return ErrNoSave
@@ -249,6 +324,10 @@ func (s *Space[K, V]) PutMany(ctx context.Context, pairs []Pair[K, V]) error {
 	if err := s.announceIDs(ctx, ids); err != nil {
 		return err
 	}
+	storable, err := s.tagsForWrite(ctx, keys, pairs)
+	if err != nil {
+		return err
+	}
 	versions, err := s.cfg.SaveMany(ctx, pairs)
 	if err == nil && len(versions) != len(pairs) {
 		err = fmt.Errorf("cache: SaveMany returned %d versions for %d pairs", len(versions), len(pairs))
@@ -257,19 +336,19 @@ func (s *Space[K, V]) PutMany(ctx context.Context, pairs []Pair[K, V]) error {
 	defer cancel()
 	if err != nil {
 		versions = make([]uint64, len(pairs)) // nobody knows what was written: all are deleted
-		return errors.Join(fmt.Errorf("cache: save %s: %w", s.name, err), s.tellMany(ctx, pairs, keys, versions))
+		return errors.Join(fmt.Errorf("cache: save %s: %w", s.name, err), s.tellMany(ctx, pairs, keys, versions, storable))
 	}
-	return s.tellMany(ctx, pairs, keys, versions)
+	return s.tellMany(ctx, pairs, keys, versions, storable)
 }
 
 // tellMany tells the fleet what was written.
-func (s *Space[K, V]) tellMany(ctx context.Context, pairs []Pair[K, V], keys []storeKey, versions []uint64) error {
+func (s *Space[K, V]) tellMany(ctx context.Context, pairs []Pair[K, V], keys []storeKey, versions []uint64, storable []bool) error {
 	var writes []Write
 	var at []int // the index of each write in pairs
 	var old []int
 	for i, p := range pairs {
-		_, entry, err := s.seal(keys[i], Loaded[V]{Value: p.Value, Version: versions[i]}, false, 0)
-		if err != nil || versions[i] == 0 || keys[i].noEpoch || s.m.batch == nil {
+		_, entry, err := s.seal(keys[i], s.timed(p.Key, Loaded[V]{Value: p.Value, Version: versions[i]}), false, 0)
+		if err != nil || versions[i] == 0 || !storable[i] || keys[i].noEpoch || s.Bypassed() != BypassNothing || s.m.batch == nil {
 			old = append(old, i)
 			continue
 		}
@@ -277,21 +356,26 @@ func (s *Space[K, V]) tellMany(ctx context.Context, pairs []Pair[K, V], keys []s
 		writes, at = append(writes, Write{Key: keys[i].text, Entry: entry}), append(at, i)
 	}
 	if len(writes) > 0 {
-		for n, r := range s.m.batch.StoreMany(ctx, writes) {
+		for n, r := range s.storeMany(ctx, writes) {
 			i := at[n]
 			s.storeFailed(ctx, r.Err)
 			s.countFilled(r.Filled)
+			if r.Err == nil {
+				r.Err = s.dropCopies(ctx, keys[i])
+			}
 			if s.forget(pairs[i].Key, keys[i]); r.Err != nil {
 				old = append(old, i) // and others are told there
 				continue
 			}
 			s.tellOthers(keys[i])
+			s.noteWrite(ctx, keys[i], versions[i])
 		}
+		s.overtaken(ctx, keys...)
 	}
 	errs := make([]error, len(old))
 	atOnce(len(old), func(n int) {
 		below := versions[old[n]]
-		if below == 0 {
+		if below == 0 || !storable[old[n]] {
 			below = AnyVersion
 		}
 		errs[n] = s.invalidate(ctx, pairs[old[n]].Key, keys[old[n]], below)

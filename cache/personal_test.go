@@ -40,7 +40,7 @@ func TestPersonal(t *testing.T) {
 	if k.text != want {
 		t.Errorf("key %q, want %q", k.text, want)
 	}
-	if k2 := mailText(t, "user/3/", mail, secret); k2 != k {
+	if k2 := mailText(t, "user/3/", mail, secret); k2.text != k.text || k2.identity != k.identity {
 		t.Error("not the same twice")
 	}
 	for name, other := range map[string]storeKey{

@@ -2,7 +2,6 @@ package cache
 
 import (
 	"context"
-	"hash/maphash"
 	"sync"
 	"time"
 )
@@ -13,13 +12,23 @@ import (
 // thousand callers of a key are two requests, where each for itself would queue up
 // behind the others until the router takes the node for slow.
 type shares[R any] struct {
-	seed   maphash.Seed
-	stripe [64]struct {
-		mu    sync.Mutex
-		byKey map[string]*shared[R] // of requests under way: who shares the next; nil: nobody
-		_     [40]byte              // a cache line of its own
-	}
+	stripe [64]stripe[R]
 }
+
+type stripe[R any] struct {
+	mu    sync.Mutex
+	byKey map[shareKey]*shared[R] // of requests under way: who shares the next; nil: nobody
+	_     [40]byte                // a cache line of its own
+}
+
+// shareKey is what calls share that are about the same, as storeKey.flight is, and
+// takes no allocation.
+type shareKey struct {
+	identity identity
+	epoch    uint64
+}
+
+func (k storeKey) share() shareKey { return shareKey{k.identity, k.epoch} }
 
 type shared[R any] struct {
 	ctx    context.Context // of the first who shares it
@@ -28,69 +37,144 @@ type shared[R any] struct {
 	result R
 }
 
-func newShares[R any]() *shares[R] { return &shares[R]{seed: maphash.MakeSeed()} }
+func newShares[R any]() *shares[R] { return &shares[R]{} }
 
-// get returns what do returned, called for this caller or for another one who came
-// before it began; the zero R if ctx ends. A call for several has the limit, and
-// begins in a goroutine that start begins.
-func (s *shares[R]) get(ctx context.Context, key string, limit time.Duration, start func(func()) error, do func(context.Context) R) (result R) {
-	st := &s.stripe[maphash.String(s.seed, key)%64]
+// of returns the stripe of the key: identities are evenly spread.
+func (s *shares[R]) of(key shareKey) *stripe[R] { return &s.stripe[key.identity[0]%64] }
+
+// first says that no request for the key is under way: the caller has to make it, for
+// himself alone, and to call next when it has ended.
+func (st *stripe[R]) first(key shareKey) bool {
 	st.mu.Lock()
-	next, busy := st.byKey[key]
-	if !busy {
-		if st.byKey == nil {
-			st.byKey = make(map[string]*shared[R])
-		}
-		st.byKey[key] = nil
-		st.mu.Unlock()
-		defer s.ended(key, limit, start)
-		return do(ctx)
+	defer st.mu.Unlock()
+	if _, busy := st.byKey[key]; busy {
+		return false
 	}
-	if next == nil {
-		next = &shared[R]{ctx: ctx, do: do, done: make(chan struct{})}
-		st.byKey[key] = next
+	if st.byKey == nil {
+		st.byKey = make(map[shareKey]*shared[R])
 	}
-	st.mu.Unlock()
-	select {
-	case <-next.done:
-		return next.result
-	case <-ctx.Done():
-		return result
-	}
+	st.byKey[key] = nil
+	return true
 }
 
-// ended begins the next request for the key, if anybody waits for one.
-func (s *shares[R]) ended(key string, limit time.Duration, start func(func()) error) {
-	st := &s.stripe[maphash.String(s.seed, key)%64]
+// next is called when a request has ended, and returns that which is to be made now;
+// nil: nobody waits for one.
+func (st *stripe[R]) next(key shareKey) *shared[R] {
 	st.mu.Lock()
+	defer st.mu.Unlock()
 	next := st.byKey[key]
 	if next == nil {
 		delete(st.byKey, key)
 	} else {
 		st.byKey[key] = nil
 	}
-	st.mu.Unlock()
-	if next == nil {
-		return
+	return next
+}
+
+// join returns the request after the one that is under way; nil: there is none any
+// more.
+func (st *stripe[R]) join(ctx context.Context, key shareKey, do func(context.Context) R) *shared[R] {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	next, busy := st.byKey[key]
+	if !busy {
+		return nil
 	}
+	if next == nil {
+		next = &shared[R]{ctx: ctx, do: do, done: make(chan struct{})}
+		st.byKey[key] = next
+	}
+	return next
+}
+
+// get returns what do returned, called for this caller or for another one who came
+// before it began; the zero R if ctx ends. A call for several has the limit, and
+// begins in a goroutine that start begins.
+func (s *shares[R]) get(ctx context.Context, key shareKey, limit time.Duration, start func(func()) error, do func(context.Context) R) (result R) {
+	st := s.of(key)
+	for {
+		if st.first(key) {
+			defer s.ended(key, limit, start)
+			return do(ctx)
+		}
+		if next := st.join(ctx, key, do); next != nil {
+			return next.wait(ctx)
+		}
+	}
+}
+
+func (sh *shared[R]) wait(ctx context.Context) (result R) {
+	select {
+	case <-sh.done:
+		return sh.result
+	case <-ctx.Done():
+		return result
+	}
+}
+
+// make makes the request that is shared, and then those that follow. It has the limit,
+// and runs in a goroutine that start begins.
+func (s *shares[R]) make(key shareKey, sh *shared[R], limit time.Duration, start func(func()) error) {
 	err := start(func() {
 		defer s.ended(key, limit, start)
-		defer close(next.done)
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(next.ctx), limit)
+		defer close(sh.done)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(sh.ctx), limit)
 		defer cancel()
-		next.result = next.do(ctx)
+		sh.result = sh.do(ctx)
 	})
 	if err != nil { // closed: nothing is found any more
-		close(next.done)
+		close(sh.done)
 		s.ended(key, limit, start)
 	}
 }
 
-// lookupShared is lookup for callers who may share it.
-func (s *Space[K, V]) lookupShared(ctx context.Context, k storeKey) (a answer[V], usable bool) {
-	l := s.lookups.get(ctx, k.flight(), s.cfg.Loads.Timeout, s.m.run, func(ctx context.Context) (l looked[V]) {
-		l.a, l.usable = s.lookup(ctx, k)
+func (s *shares[R]) ended(key shareKey, limit time.Duration, start func(func()) error) {
+	if next := s.of(key).next(key); next != nil {
+		s.make(key, next, limit, start)
+	}
+}
+
+// lookupShared is lookup for callers who may share it. It is get of shares but for the
+// one who is alone, of whom there are most: he has the value for himself, and what
+// only others need is not made.
+func (s *Space[K, V]) lookupShared(ctx context.Context, key K, k storeKey) looked[V] {
+	sk := k.share()
+	st := s.lookups.of(sk)
+	for {
+		if st.first(sk) {
+			defer s.lookupEnded(sk)
+			l := s.lookupIn(ctx, key, k)
+			l.a.own = true
+			return l
+		}
+		if next := s.joinLookup(ctx, st, sk, key, k); next != nil {
+			return next.wait(ctx)
+		} // else it ended meanwhile
+	}
+}
+
+// joinLookup is apart from lookupShared because what it refers to is on the heap.
+func (s *Space[K, V]) joinLookup(ctx context.Context, st *stripe[looked[V]], sk shareKey, key K, k storeKey) *shared[looked[V]] {
+	return st.join(ctx, sk, func(ctx context.Context) looked[V] { return s.lookupIn(ctx, key, k) })
+}
+
+// lookupIn looks when there is a place for it.
+func (s *Space[K, V]) lookupIn(ctx context.Context, key K, k storeKey) (l looked[V]) {
+	leave, err := s.enter(ctx, key, toLookup)
+	if err != nil {
+		l.err = err
 		return l
-	})
-	return l.a, l.usable
+	}
+	defer leave()
+	if l.a, l.usable = s.fromCopy(ctx, key, k); l.usable {
+		return l
+	}
+	l.a, l.usable, l.err = s.look(ctx, k)
+	return l
+}
+
+func (s *Space[K, V]) lookupEnded(key shareKey) {
+	if next := s.lookups.of(key).next(key); next != nil {
+		s.lookups.make(key, next, s.cfg.Loads.Timeout, s.m.run)
+	}
 }

@@ -5,15 +5,20 @@ import (
 	"sync/atomic"
 )
 
-// Stats counts what a space has done since it was made. All counts only grow.
+// Stats counts what a space has done since it was made. All but InvalidationRate only
+// grow.
 type Stats struct {
 	L1Hits, L2Hits uint64 // fresh values
+	Lookups        uint64 // keys asked for that L1 did not have; with L1Hits it makes all keys asked for
 	NegativeHits   uint64 // absences that were remembered
 	Filtered       uint64 // keys that the filter refused
 	Filters        uint64 // filters that were built
 	Misses         uint64 // keys that were not there, or too old
 	Coalesced      uint64 // calls that shared the load of another one
 	L1Forgets      uint64 // times that all of L1 was forgotten, for changes may have been missed
+
+	SessionMisses uint64 // values that were too old for the session that asked
+	CopyHits      uint64 // of L2Hits, those of copies of hot keys
 
 	Loads      uint64 // calls of a loader; a key of LoadMany counts as one
 	LoadErrors uint64 // of them failed, ErrNotFound not counted
@@ -35,9 +40,30 @@ type Stats struct {
 	Misplaced     uint64 // of another key
 	OtherSchema   uint64
 	OtherEpoch    uint64 // from before BumpEpoch
+	OtherTags     uint64 // with a tag that was invalidated or lost, or without one of their key
+	Checked       uint64 // values that were compared with the source
+	Outdated      uint64 // of them, the source had another
 	Undecodable   uint64 // the codec refused the value
 	Refused       uint64 // values that Validate refused
-	Invalidations uint64 // calls of Invalidate, and those that Put needed
+	Shed          uint64 // keys whose load was refused: LimitConfig
+	LimitWaits    uint64 // loads that waited for their turn
+	BulkheadFull  uint64 // calls that found a bulkhead full, and got an old value or ErrShed
+	BulkheadWaits uint64 // calls that waited for a place in one
+	Retries       uint64 // requests to the store that were made once more
+	RetriesDenied uint64 // that were not, for the budget was spent
+	FallbackHits  uint64 // values from the fallback
+	FillsSkipped  uint64 // values that were not stored, for the store was recovering
+	Bypassed      uint64 // keys that were asked of the source past the cache
+	Warmed        uint64 // keys that Warm has seen to
+	WarmFailed    uint64 // keys that it could not load
+	Rewarmed      uint64 // keys of the fallback that were seen to when the store came back
+
+	Invalidations uint64 // keys and tags that were invalidated, by calls or since Put needed it; patterns and epochs count as one
+
+	InvalidationRate float64 // Invalidations a second, over the last minute
+
+	Behind BehindStats // writes that the source gets later: SpaceConfig.WriteBehind
+	Later  LaterStats  // invalidations that are repeated, or due later: SpaceConfig.Invalidation
 }
 
 // counters is Stats as it grows.
@@ -50,6 +76,15 @@ type counters struct {
 	corrupt, misplaced, otherSchema, undecodable, refused atomic.Uint64
 	otherEpoch, filtered, filters                         atomic.Uint64
 	invalidations                                         atomic.Uint64
+	shed, limitWaits, bulkheadFull, bulkheadWaits         atomic.Uint64
+	retries, retriesDenied, fallbackHits, fillsSkipped    atomic.Uint64
+	bypassed, warmed, warmFailed, rewarmed                atomic.Uint64
+	warmings, warmingsEnded                               atomic.Uint64
+	lookups                                               atomic.Uint64
+	sessionMisses, copyHits                               atomic.Uint64
+	otherTags                                             atomic.Uint64
+	checks, outdated                                      atomic.Uint64
+	invalidationRate                                      rate
 }
 
 // Stats returns the counts, read one after the other.
@@ -60,15 +95,22 @@ func (s *Space[K, V]) Stats() Stats {
 		forgets = s.l1.forgets.Load()
 	}
 	return Stats{
-		L1Forgets: forgets,
-		L1Hits:    c.l1Hits.Load(), L2Hits: c.l2Hits.Load(), NegativeHits: c.negativeHits.Load(),
+		Behind: s.behindStats(), Later: s.laterStats(),
+		SessionMisses: c.sessionMisses.Load(), CopyHits: c.copyHits.Load(),
+		L1Forgets: forgets, Lookups: c.lookups.Load(),
+		L1Hits: c.l1Hits.Load(), L2Hits: c.l2Hits.Load(), NegativeHits: c.negativeHits.Load(),
 		Misses: c.misses.Load(), Coalesced: c.coalesced.Load(),
 		Loads: c.loads.Load(), LoadErrors: c.loadErrors.Load(), Reloads: c.reloads.Load(),
 		Refreshes: c.refreshes.Load(), RefreshesSkipped: c.refreshesSkipped.Load(),
 		StaleServed: c.staleServed.Load(), LeaseWaits: c.leaseWaits.Load(), Unleased: c.unleased.Load(),
 		Stored: c.stored.Load(), RefusedOld: c.refusedOld.Load(), LeasesLost: c.leasesLost.Load(), StoreErrors: c.storeErrors.Load(),
-		Corrupt: c.corrupt.Load(), Misplaced: c.misplaced.Load(), OtherSchema: c.otherSchema.Load(), OtherEpoch: c.otherEpoch.Load(), Filtered: c.filtered.Load(), Filters: c.filters.Load(),
+		Corrupt: c.corrupt.Load(), Misplaced: c.misplaced.Load(), OtherSchema: c.otherSchema.Load(), OtherEpoch: c.otherEpoch.Load(), OtherTags: c.otherTags.Load(),
+		Checked: c.checks.Load(), Outdated: c.outdated.Load(), Filtered: c.filtered.Load(), Filters: c.filters.Load(),
+		Shed: c.shed.Load(), LimitWaits: c.limitWaits.Load(), BulkheadFull: c.bulkheadFull.Load(), BulkheadWaits: c.bulkheadWaits.Load(),
+		Retries: c.retries.Load(), RetriesDenied: c.retriesDenied.Load(), FallbackHits: c.fallbackHits.Load(), FillsSkipped: c.fillsSkipped.Load(),
+		Bypassed: c.bypassed.Load(), Warmed: c.warmed.Load(), WarmFailed: c.warmFailed.Load(), Rewarmed: c.rewarmed.Load(),
 		Undecodable: c.undecodable.Load(), Refused: c.refused.Load(), Invalidations: c.invalidations.Load(),
+		InvalidationRate: c.invalidationRate.perSecond(),
 	}
 }
 
@@ -81,7 +123,9 @@ func (c *counters) useless(err error) {
 		c.otherSchema.Add(1)
 	case errors.Is(err, errOtherEpoch):
 		c.otherEpoch.Add(1)
-	case errors.Is(err, errNotEnvelope), errors.Is(err, errChecksum), errors.Is(err, errUnknownFlags), errors.Is(err, errNegativeValue):
+	case errors.Is(err, errOtherTags):
+		c.otherTags.Add(1)
+	case errors.Is(err, errNotEnvelope), errors.Is(err, errChecksum), errors.Is(err, errTags), errors.Is(err, errUnknownFlags), errors.Is(err, errNegativeValue):
 		c.corrupt.Add(1)
 	default:
 		c.undecodable.Add(1)

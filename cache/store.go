@@ -89,7 +89,9 @@ type Lease struct {
 	token   [16]byte
 	cas     uint64 // Memcached
 	version uint64 // Memcached: of the entry that is there
+	epoch   uint64 // Memcached: of the view of the fleet that it was taken by
 	until   time.Time
+	far     *Lease // Tiered: of the far store; nil: none
 }
 
 // Filled is the outcome of Fill.

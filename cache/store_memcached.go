@@ -25,12 +25,26 @@ type MemcachedClient interface {
 //
 // The server counts whole seconds: times to live and the lives of leases are
 // rounded up to them.
-type Memcached struct{ client MemcachedClient }
+type Memcached struct {
+	client MemcachedClient
+
+	// epoch is that of the client's view of the fleet; 0 for ever with one server.
+	// Each server counts CAS by itself, so that a lease of one says nothing to the
+	// next owner of the key, and may match there by accident. While the epoch is the
+	// same, so is the server that is asked for a key.
+	epoch func() uint64
+}
 
 // OnMemcached returns a store over a client, such as a *router.Memcached. The
 // client stays the caller's. Its largest value must hold the entries of a space,
 // with 100 bytes for each beside what the codec makes.
-func OnMemcached(client MemcachedClient) *Memcached { return &Memcached{client: client} }
+func OnMemcached(client MemcachedClient) *Memcached {
+	m := &Memcached{client: client, epoch: func() uint64 { return 0 }}
+	if fleet, is := client.(interface{ Epoch() uint64 }); is {
+		m.epoch = fleet.Epoch
+	}
+	return m
+}
 
 // A cell on Memcached is kind 1 · version 8 · value. An empty item is a lease.
 const memcachedHeader = 1 + 8
@@ -90,6 +104,7 @@ var errBusyKey = errors.New("the key changes all the time")
 // change reads the item, has decide say what to store, if anything, and stores that
 // if the item has not changed meanwhile: else it begins again.
 func (m *Memcached) change(ctx context.Context, what, key string, decide func(memcache.Response) (memcache.SetRequest, bool)) error {
+	var beyond uint64
 	for range 100 {
 		there, err := m.client.MetaGet(ctx, memcache.GetRequest{Key: key, Return: look, NoBump: true})
 		if err != nil {
@@ -104,57 +119,70 @@ func (m *Memcached) change(ctx context.Context, what, key string, decide func(me
 			r.Mode = memcache.ModeAdd
 		}
 		resp, err := m.client.MetaSet(ctx, r)
-		if err != nil {
+		switch {
+		case err != nil:
 			return fmt.Errorf("cache: memcached: %s: %w", what, err)
-		}
-		if resp.Status == memcache.StatusOK {
+		case resp.Status == memcache.StatusOK:
 			return nil
+		case outOfReach(there, resp, &beyond):
+			return fmt.Errorf("cache: memcached: %s: %w", what, errBusyKey)
 		}
 	}
 	return fmt.Errorf("cache: memcached: %s: %w", what, errBusyKey)
 }
 
+// outOfReach reports whether the same item has been found, and been absent to the
+// request that named its CAS, twice. While keys move it may be on the other owner,
+// and be leased there, so that it is read from there but not brought over.
+func outOfReach(there, resp memcache.Response, before *uint64) bool {
+	if !there.Found() || resp.Status != memcache.StatusNotFound {
+		return false
+	}
+	is := *before == there.CAS
+	*before = there.CAS
+	return is
+}
+
 // Delete is Store.Delete.
 func (m *Memcached) Delete(ctx context.Context, key string, below uint64, holdOff time.Duration) error {
+	var beyond uint64
 	for range 100 {
 		there, err := m.client.MetaGet(ctx, memcache.GetRequest{Key: key, Return: look, NoBump: true})
 		if err != nil {
 			return fmt.Errorf("cache: memcached: delete: %w", err)
 		}
-		done, err := m.deleteOnce(ctx, key, there, below, holdOff)
-		if err != nil {
-			return fmt.Errorf("cache: memcached: delete: %w", err)
+		resp, err := m.deleteOnce(ctx, key, there, below, holdOff)
+		if err == nil && outOfReach(there, resp, &beyond) { // without a CAS it is deleted on both owners
+			_, err = m.client.MetaDelete(ctx, memcache.DeleteRequest{Key: key})
 		}
-		if done {
+		switch {
+		case err != nil:
+			return fmt.Errorf("cache: memcached: delete: %w", err)
+		case resp.Status == memcache.StatusOK:
 			return nil
 		}
 	}
 	return fmt.Errorf("cache: memcached: delete: %w", errBusyKey)
 }
 
-// noCAS is the CAS of no item: servers count them up from 1.
-const noCAS = math.MaxUint64
-
-// deleteOnce deletes the item that is there, or puts a hold-off in its place. It
-// returns false if the item has changed meanwhile.
-func (m *Memcached) deleteOnce(ctx context.Context, key string, there memcache.Response, below uint64, holdOff time.Duration) (bool, error) {
+// deleteOnce deletes the item that is there, or puts a hold-off in its place. The
+// status is OK if that is done, or nothing is to be done; else the item has changed
+// meanwhile.
+func (m *Memcached) deleteOnce(ctx context.Context, key string, there memcache.Response, below uint64, holdOff time.Duration) (memcache.Response, error) {
 	kind, version, _ := memcachedCell(there.Value)
 	heldOff := there.Found() && kind == cellHoldOff
-	if there.Found() && keeps(kind, version, below) {
-		return true, nil
+	if there.Found() && (keeps(kind, version, below) || heldOff && holdOff <= 0) {
+		return memcache.Response{Status: memcache.StatusOK}, nil
 	}
 	if holdOff <= 0 {
-		if heldOff {
-			return true, nil
+		resp, err := m.client.MetaDelete(ctx, memcache.DeleteRequest{Key: key, CompareCAS: there.CAS})
+		if !there.Found() && resp.Status == memcache.StatusNotFound {
+			// It was asked all the same. A client with the policy Miss says "not there"
+			// of a node that it does not reach, and while keys move the other owner may
+			// have leased a place where nothing is read.
+			resp.Status = memcache.StatusOK
 		}
-		r := memcache.DeleteRequest{Key: key, CompareCAS: there.CAS}
-		if !there.Found() {
-			// A client with the policy Miss says so of a node that it does not
-			// reach. This fails then, and deletes nothing that has come meanwhile.
-			r.CompareCAS = noCAS
-		}
-		resp, err := m.client.MetaDelete(ctx, r)
-		return resp.Status == memcache.StatusOK || resp.Status == memcache.StatusNotFound, err
+		return resp, err
 	}
 	// One second more: see Lease.
 	r := memcache.SetRequest{Key: key, Value: memcachedItem(cellHoldOff, below, nil), TTL: holdOff + time.Second, CompareCAS: there.CAS}
@@ -164,8 +192,7 @@ func (m *Memcached) deleteOnce(ctx context.Context, key string, there memcache.R
 	if !there.Found() {
 		r.Mode = memcache.ModeAdd
 	}
-	resp, err := m.client.MetaSet(ctx, r)
-	return resp.Status == memcache.StatusOK, err
+	return m.client.MetaSet(ctx, r)
 }
 
 // Incr is Counter.Incr.

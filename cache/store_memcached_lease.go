@@ -20,6 +20,7 @@ func (m *Memcached) Lease(ctx context.Context, key string, q LeaseRequest) (Gran
 	}
 	// One second more: the server's clock ticks once a second, so that an item
 	// may end a second early. The holder keeps to q.Life by its own clock.
+	epoch := m.epoch()
 	r := memcache.GetRequest{Key: key, Return: look, Vivify: memcache.ExpireIn(q.Life + time.Second)}
 	if q.Renew {
 		r.RecacheBelow = maxTTL + 24*time.Hour // whatever is there
@@ -28,7 +29,7 @@ func (m *Memcached) Lease(ctx context.Context, key string, q LeaseRequest) (Gran
 	if err != nil {
 		return Grant{}, fmt.Errorf("cache: memcached: lease: %w", err)
 	}
-	g := Grant{Lease: Lease{cas: resp.CAS, until: time.Now().Add(q.Life)}}
+	g := Grant{Lease: Lease{cas: resp.CAS, epoch: epoch, until: time.Now().Add(q.Life)}}
 	kind, version, value := memcachedCell(resp.Value)
 	if kind == cellValue {
 		g.Entry, g.Lease.version = Entry{Version: version, Value: value}, version
@@ -43,14 +44,14 @@ func (m *Memcached) Lease(ctx context.Context, key string, q LeaseRequest) (Gran
 	case kind == cellValue && !q.Renew:
 		return Grant{State: Hit, Entry: g.Entry}, nil
 	default:
-		return m.claim(ctx, key, resp, q)
+		return m.claim(ctx, key, resp, q, epoch)
 	}
 	return g, nil
 }
 
 // claim takes the place of an item that nobody is given to renew, for it is none
 // of ours or lives for ever.
-func (m *Memcached) claim(ctx context.Context, key string, there memcache.Response, q LeaseRequest) (Grant, error) {
+func (m *Memcached) claim(ctx context.Context, key string, there memcache.Response, q LeaseRequest, epoch uint64) (Grant, error) {
 	resp, err := m.client.MetaSet(ctx, memcache.SetRequest{Key: key, TTL: q.Life + time.Second, CompareCAS: there.CAS, Return: memcache.ReturnCAS})
 	if err != nil {
 		return Grant{}, fmt.Errorf("cache: memcached: lease: %w", err)
@@ -58,7 +59,7 @@ func (m *Memcached) claim(ctx context.Context, key string, there memcache.Respon
 	if resp.Status != memcache.StatusOK {
 		return Grant{State: Pending, Lease: Lease{cas: there.CAS}}, nil // somebody else was faster
 	}
-	return Grant{State: Won, Lease: Lease{cas: resp.CAS, until: time.Now().Add(q.Life)}}, nil
+	return Grant{State: Won, Lease: Lease{cas: resp.CAS, epoch: epoch, until: time.Now().Add(q.Life)}}, nil
 }
 
 // breakLease ends the lease of a holder that is dead. A server never forgets that
@@ -97,6 +98,9 @@ func (m *Memcached) Fill(ctx context.Context, key string, lease Lease, e Entry) 
 	if lease.cas == 0 || !time.Now().Before(lease.until) {
 		return Lost, nil
 	}
+	if lease.epoch != m.epoch() { // where the key does not move the lease still keeps others out
+		return Lost, m.Release(ctx, key, lease)
+	}
 	if e.Version != 0 && e.Version < lease.version {
 		return m.fillOlder(ctx, key, lease)
 	}
@@ -104,10 +108,15 @@ func (m *Memcached) Fill(ctx context.Context, key string, lease Lease, e Entry) 
 	switch {
 	case err != nil:
 		return 0, fmt.Errorf("cache: memcached: fill: %w", err)
-	case resp.Status == memcache.StatusOK:
-		return Stored, nil
+	case resp.Status != memcache.StatusOK:
+		return Lost, nil
+	case lease.epoch != m.epoch(): // it may just have reached another server
+		if _, err := m.client.MetaDelete(ctx, memcache.DeleteRequest{Key: key}); err != nil {
+			return 0, fmt.Errorf("cache: memcached: fill: %w", err)
+		}
+		return Lost, nil
 	}
-	return Lost, nil
+	return Stored, nil
 }
 
 // fillOlder gives back the lease for a value that is older than the one there.

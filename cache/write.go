@@ -13,7 +13,12 @@ import (
 // An error of Save is returned as it is, wrapped; the entry is deleted then too,
 // for what a write that failed has done is unknown. ErrNotInvalidated: the source
 // was written, and the fleet could not be reached.
-func (s *Space[K, V]) Put(ctx context.Context, key K, value V) error {
+func (s *Space[K, V]) Put(ctx context.Context, key K, value V) (err error) {
+	ctx, ended := s.observe(ctx, OpPut)
+	defer func() { ended(Outcome{Err: err}) }()
+	if s.behind != nil {
+		return s.writeBehind(ctx, behindWrite[K, V]{kind: behindValue, key: key, value: value})
+	}
 	if s.cfg.Save == nil {
 		return ErrNoSave
 	}
@@ -30,6 +35,12 @@ func (s *Space[K, V]) Put(ctx context.Context, key K, value V) error {
 	if err := s.announceIDs(ctx, []identity{k.identity}); err != nil {
 		return err
 	}
+	keys := []storeKey{k}
+	storable, err := s.tagsForWrite(ctx, keys, []Pair[K, V]{{key, value}})
+	if err != nil {
+		return err
+	}
+	k = keys[0]
 	version, err := s.cfg.Save(ctx, key, value)
 	if err != nil {
 		_ = s.invalidate(context.WithoutCancel(ctx), key, k, AnyVersion)
@@ -39,7 +50,7 @@ func (s *Space[K, V]) Put(ctx context.Context, key K, value V) error {
 	// The source has it: a caller that leaves now must not keep the fleet from it.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Loads.Timeout)
 	defer cancel()
-	if version == 0 || k.noEpoch {
+	if version == 0 || !storable[0] || k.noEpoch || s.Bypassed() != BypassNothing {
 		err = s.invalidate(ctx, key, k, AnyVersion)
 	} else {
 		err = s.writeThrough(ctx, key, k, Loaded[V]{Value: value, Version: version})
@@ -72,15 +83,22 @@ func (s *Space[K, V]) validate(key K, value V) error {
 }
 
 func (s *Space[K, V]) writeThrough(ctx context.Context, key K, k storeKey, loaded Loaded[V]) error {
-	_, entry, err := s.seal(k, loaded, false, 0)
+	_, entry, err := s.seal(k, s.timed(key, loaded), false, 0)
 	if err == nil {
 		s.forget(key, k)
 		var stored bool
-		if stored, err = s.m.cfg.Store.Set(ctx, k.text, entry); err == nil {
+		storing, ended := s.observe(ctx, OpStore)
+		stored, err = s.m.cfg.Store.Set(storing, k.text, entry)
+		if ended(Outcome{Err: err}); err == nil {
+			err = s.dropCopies(ctx, k)
+		}
+		if err == nil {
 			s.forget(key, k)
 			s.tellOthers(k)
+			s.noteWrite(ctx, k, loaded.Version)
 			if stored {
 				s.countFilled(Stored)
+				s.overtaken(ctx, k)
 			} else {
 				s.countFilled(Older)
 			}
@@ -115,17 +133,22 @@ func (s *Space[K, V]) InvalidateBelow(ctx context.Context, key K, version uint64
 	return s.invalidate(ctx, key, k, version)
 }
 
-func (s *Space[K, V]) invalidate(ctx context.Context, key K, k storeKey, below uint64) error {
-	s.counters.invalidations.Add(1)
+func (s *Space[K, V]) invalidate(ctx context.Context, key K, k storeKey, below uint64) (err error) {
+	ctx, ended := s.observe(ctx, OpInvalidate)
+	defer func() { ended(Outcome{Err: err}) }()
+	s.counters.invalidated(1)
+	s.deleteTwice(ctx, k, below)
 	s.forget(key, k)
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Loads.Timeout)
 	defer cancel()
-	err := s.m.cfg.Store.Delete(ctx, k.text, below, s.cfg.Life.HoldOff)
+	err = errors.Join(s.storeDelete(ctx, k.text, below, s.cfg.Life.HoldOff), s.dropCopies(ctx, k))
 	// Once more: what was read between the two may be the old value.
 	s.forget(key, k)
 	s.tellOthers(k)
+	s.noteWrite(ctx, k, below)
 	if err != nil {
 		s.counters.storeErrors.Add(1)
+		s.deleteAgain(ctx, k, below)
 		return fmt.Errorf("%w: %s: %w", ErrNotInvalidated, s.name, err)
 	}
 	return nil
@@ -135,6 +158,10 @@ func (s *Space[K, V]) invalidate(ctx context.Context, key K, k storeKey, below u
 // share no load that was begun before.
 func (s *Space[K, V]) forget(key K, k storeKey) {
 	s.l1.invalidate(key, k.identity)
+	s.spares.invalidate(key, k.identity)
+	if k.tagged {
+		k.turn = s.m.tags.all.Load() // those of earlier ones nobody joins any more
+	}
 	s.flights.forget(k.flight())
 }
 

@@ -54,7 +54,7 @@ the agents make: who is in it, who owns how much, and where a key lives.`,
 		Args:    cli.Subcommand,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(newAgent(), newMembers(), newRing(), newLocate(), newPlan(), newRebalance(), newDrain(), newDemo(), newDemoServer())
+	root.AddCommand(newAgent(), newMembers(), newRing(), newLocate(), newPlan(), newRebalance(), newDrain(), newCache(), newDemo(), newDemoServer())
 	return root
 }
 

@@ -3,6 +3,11 @@
 //
 //	redis-server --port 7001 & redis-server --port 7002 &
 //	go run ./examples/cache-aside 127.0.0.1:7001 127.0.0.1:7002
+//
+// URLs are those of a fleet's agents: `ringway demo --keep` leaves one running, and
+// says what to give for --agent.
+//
+//	go run ./examples/cache-aside http://127.0.0.1:PORT http://127.0.0.1:PORT
 package main
 
 import (
@@ -12,11 +17,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/ringway/ringway/cache"
 	"github.com/ringway/ringway/membership"
+	"github.com/ringway/ringway/membership/observer"
 	"github.com/ringway/ringway/router"
 )
 
@@ -24,7 +31,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: cache-aside ADDRESS…   for example: cache-aside 127.0.0.1:7001 127.0.0.1:7002")
+		fmt.Fprintln(os.Stderr, "usage: cache-aside ADDRESS… | AGENT-URL…   for example: cache-aside 127.0.0.1:7001 127.0.0.1:7002")
 		os.Exit(2)
 	}
 	if err := run(ctx, os.Stdout, os.Args[1:]); err != nil {
@@ -72,15 +79,27 @@ func (d *database) rename(key UserKey, name string) {
 	d.users[key] = User{name}
 }
 
-func run(ctx context.Context, out io.Writer, addresses []string) (err error) {
+// fleetOf returns the fleet of servers whose addresses are known, or the one that the
+// agents at these URLs are of: then nodes may come and go.
+func fleetOf(ctx context.Context, addresses []string) (membership.Source, error) {
+	if strings.HasPrefix(addresses[0], "http") {
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second) // none may answer
+		defer cancel()
+		return observer.New(ctx, observer.Config{Agents: addresses})
+	}
 	var members []membership.Member
 	for i, address := range addresses {
 		members = append(members, membership.Member{ID: fmt.Sprint("cache-", i+1), Address: address})
 	}
-	source, err := membership.Static(members...)
+	return membership.Static(members...)
+}
+
+func run(ctx context.Context, out io.Writer, addresses []string) (err error) {
+	source, err := fleetOf(ctx, addresses)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, source.Close()) }()
 	client, err := router.NewRedis(ctx, router.Config{Source: source})
 	if err != nil {
 		return err

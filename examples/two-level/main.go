@@ -4,6 +4,11 @@
 //
 //	redis-server --port 7001 & redis-server --port 7002 &
 //	go run ./examples/two-level 127.0.0.1:7001 127.0.0.1:7002
+//
+// URLs are those of a fleet's agents: `ringway demo --keep` leaves one running, and
+// says what to give for --agent.
+//
+//	go run ./examples/two-level http://127.0.0.1:PORT http://127.0.0.1:PORT
 package main
 
 import (
@@ -13,11 +18,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/ringway/ringway/cache"
 	"github.com/ringway/ringway/membership"
+	"github.com/ringway/ringway/membership/observer"
 	"github.com/ringway/ringway/router"
 )
 
@@ -25,7 +32,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: two-level ADDRESS…   for example: two-level 127.0.0.1:7001 127.0.0.1:7002")
+		fmt.Fprintln(os.Stderr, "usage: two-level ADDRESS… | AGENT-URL…   for example: two-level 127.0.0.1:7001 127.0.0.1:7002")
 		os.Exit(2)
 	}
 	if err := run(ctx, os.Stdout, os.Args[1:]); err != nil {
@@ -72,15 +79,22 @@ type process struct {
 	prices  *cache.Space[PriceKey, int]
 }
 
-func start(ctx context.Context, addresses []string, source *prices) (p *process, err error) {
+// fleetOf returns the fleet of servers whose addresses are known, or the one that the
+// agents at these URLs are of: then nodes may come and go.
+func fleetOf(ctx context.Context, addresses []string) (membership.Source, error) {
+	if strings.HasPrefix(addresses[0], "http") {
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second) // none may answer
+		defer cancel()
+		return observer.New(ctx, observer.Config{Agents: addresses})
+	}
 	var members []membership.Member
 	for i, address := range addresses {
 		members = append(members, membership.Member{ID: fmt.Sprint("cache-", i+1), Address: address})
 	}
-	fleet, err := membership.Static(members...)
-	if err != nil {
-		return nil, err
-	}
+	return membership.Static(members...)
+}
+
+func start(ctx context.Context, fleet membership.Source, source *prices) (p *process, err error) {
 	p = &process{}
 	defer func() {
 		if err != nil {
@@ -123,10 +137,15 @@ func (p *process) end() error {
 
 func run(ctx context.Context, out io.Writer, addresses []string) (err error) {
 	tea := PriceKey{"tea", "EUR"}
+	fleet, err := fleetOf(ctx, addresses)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, fleet.Close()) }()
 	source := &prices{cents: map[PriceKey]int{tea: 350}}
 	var both []*process
 	for range 2 {
-		p, failed := start(ctx, addresses, source)
+		p, failed := start(ctx, fleet, source)
 		if failed != nil {
 			return failed
 		}

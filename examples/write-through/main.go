@@ -4,6 +4,11 @@
 //
 //	memcached -p 7011 & memcached -p 7012 &
 //	go run ./examples/write-through 127.0.0.1:7011 127.0.0.1:7012
+//
+// URLs are those of a fleet's agents: `ringway demo --backend memcached --keep` leaves one running, and
+// says what to give for --agent.
+//
+//	go run ./examples/write-through http://127.0.0.1:PORT http://127.0.0.1:PORT
 package main
 
 import (
@@ -13,10 +18,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/ringway/ringway/cache"
 	"github.com/ringway/ringway/membership"
+	"github.com/ringway/ringway/membership/observer"
 	"github.com/ringway/ringway/router"
 )
 
@@ -24,7 +32,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: write-through ADDRESS…   for example: write-through 127.0.0.1:7011 127.0.0.1:7012")
+		fmt.Fprintln(os.Stderr, "usage: write-through ADDRESS… | AGENT-URL…   for example: write-through 127.0.0.1:7011 127.0.0.1:7012")
 		os.Exit(2)
 	}
 	if err := run(ctx, os.Stdout, os.Args[1:]); err != nil {
@@ -70,15 +78,27 @@ func (t *table) save(_ context.Context, key AccountKey, a Account) (version uint
 	return version, nil
 }
 
-func run(ctx context.Context, out io.Writer, addresses []string) (err error) {
+// fleetOf returns the fleet of servers whose addresses are known, or the one that the
+// agents at these URLs are of: then nodes may come and go.
+func fleetOf(ctx context.Context, addresses []string) (membership.Source, error) {
+	if strings.HasPrefix(addresses[0], "http") {
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second) // none may answer
+		defer cancel()
+		return observer.New(ctx, observer.Config{Agents: addresses})
+	}
 	var members []membership.Member
 	for i, address := range addresses {
 		members = append(members, membership.Member{ID: fmt.Sprint("cache-", i+1), Kind: membership.Memcached, Address: address})
 	}
-	source, err := membership.Static(members...)
+	return membership.Static(members...)
+}
+
+func run(ctx context.Context, out io.Writer, addresses []string) (err error) {
+	source, err := fleetOf(ctx, addresses)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, source.Close()) }()
 	client, err := router.NewMemcached(ctx, router.Config{Source: source})
 	if err != nil {
 		return err

@@ -1,10 +1,18 @@
 package main
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"github.com/ringway/ringway/internal/agentapi"
 	"github.com/ringway/ringway/internal/servertest"
+	"github.com/ringway/ringway/membership"
+	"github.com/ringway/ringway/ring"
 	"go.uber.org/goleak"
 )
 
@@ -17,16 +25,41 @@ Ada, version 1, from L2
 Grace, version 2, from L2
 the source was read 1 times
 `
-	for range 2 { // also with what the first run has left
+	agents := []string{agentOf(t, addresses)}
+	for _, given := range [][]string{addresses, addresses, agents} { // also with what the first run has left
 		var out strings.Builder
-		if err := run(t.Context(), &out, addresses); err != nil {
+		if err := run(t.Context(), &out, given); err != nil {
 			t.Fatal(err)
 		}
 		if out.String() != want {
-			t.Errorf("it printed\n%s\nwant\n%s", out.String(), want)
+			t.Errorf("%s: it printed\n%s\nwant\n%s", given, out.String(), want)
 		}
 	}
 	if err := run(t.Context(), &strings.Builder{}, []string{"127.0.0.1:1"}); err == nil {
 		t.Error("no server: no error")
 	}
+}
+
+// agentOf is an agent as far as clients ask it, of a fleet that never changes.
+func agentOf(t *testing.T, addresses []string) (url string) {
+	t.Helper()
+	var members []membership.Member
+	for i, address := range addresses {
+		members = append(members, membership.Member{ID: fmt.Sprint("node-", i), Address: address, Kind: membership.Memcached})
+	}
+	view, errView := membership.NewView(7, members...)
+	placement, errPlacement := agentapi.PlacementOf(ring.Config{})
+	answer, errAnswer := agentapi.RingOf(view, placement)
+	if err := errors.Join(errView, errPlacement, errAnswer); err != nil {
+		t.Fatal(err)
+	}
+	agent := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Has(agentapi.AfterParameter) {
+			<-r.Context().Done() // there is never any news
+			return
+		}
+		_ = json.NewEncoder(w).Encode(answer)
+	}))
+	t.Cleanup(agent.Close)
+	return agent.URL
 }

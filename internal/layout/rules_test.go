@@ -77,7 +77,13 @@ var rules = map[string]rule{
 	// everything else to whoever wants them.
 	"cache": {
 		ours:  []string{"ring", "membership", "router", "internal"},
-		never: []string{"github.com/hashicorp", "github.com/goccy/go-yaml", "github.com/prometheus", "go.opentelemetry.io"},
+		never: []string{"github.com/goccy/go-yaml"},
+		only: map[string]string{
+			"github.com/hashicorp":  "cache/gossipbus",
+			"github.com/prometheus": "cache/metrics",
+			"go.opentelemetry.io":   "cache/tracing",
+			"go.etcd.io":            "cache/journal/local",
+		},
 	},
 	"simulations": {ours: []string{"ring", "membership", "internal"}, direct: []string{"net", "net/http"}},
 	"cmd":         {ours: []string{"ring", "membership", "router", "rebalance", "cache", "simulations", "internal"}},

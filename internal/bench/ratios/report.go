@@ -51,6 +51,10 @@ const elsewhere = `
 ## Gossip
 
 What membership by gossip costs, and how long a fleet takes to agree, is measured in virtual time: [evidence/membership.md](evidence/membership.md), by ` + "`make evidence`" + `. It has the times for 10, 50 and 200 nodes, and for a fleet of 1000 members the memory and traffic of each, in quiet and after a crash; ` + "`make bench-gossip`" + ` prints the latter alone.
+
+## Clients and caches
+
+What the router costs beside other clients is on a page of its own, [performance-router.md](performance-router.md), by ` + "`make bench-router`" + `; what package cache costs beside other caches on another, [performance-cache.md](performance-cache.md), by ` + "`make bench-cache`" + `.
 `
 
 // report writes all about time, or fails if a claim was not measured.

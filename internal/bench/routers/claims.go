@@ -1,10 +1,9 @@
 package main
 
-import "github.com/ringway/ringway/internal/bench/rounds"
-
-// What a round holds, by the name of a benchmark: nanoseconds an operation, and
-// under this one allocations an operation.
-func allocations(name string) string { return name + " allocations" }
+import (
+	"github.com/ringway/ringway/internal/bench/contest"
+	"github.com/ringway/ringway/internal/bench/rounds"
+)
 
 // The throughput of one client to that of another is the ratio of the other's
 // time to its own.
@@ -21,9 +20,9 @@ var claims = []rounds.Claim{
 	throughput("pipeline of 100 GETs, 1 goroutine: throughput of `router.Redis` to go-redis's Ring", "pipeline/router.Redis", "pipeline/redis.Ring", 1),
 	throughput("memcached GET, 128 goroutines: throughput of `router.Memcached` to gomemcache", "memcached-128/router.Memcached", "memcached-128/gomemcache", 2),
 	{Text: "the same: allocations of `router.Memcached` to gomemcache's", Bound: rounds.Below, Limit: 1,
-		Measure: rounds.Ratio(allocations("memcached-128/router.Memcached"), allocations("memcached-128/gomemcache"))},
+		Measure: rounds.Ratio(contest.Allocations("memcached-128/router.Memcached"), contest.Allocations("memcached-128/gomemcache"))},
 	{Text: "what routing adds to a GET, ns", Bound: rounds.AtMost, Limit: 150,
 		Measure: rounds.Difference("routing/router.Redis", "routing/redis.Client")},
 	{Text: "what routing adds to a GET, allocations", Bound: rounds.AtMost, Limit: 1,
-		Measure: rounds.Difference(allocations("routing/router.Redis"), allocations("routing/redis.Client"))},
+		Measure: rounds.Difference(contest.Allocations("routing/router.Redis"), contest.Allocations("routing/redis.Client"))},
 }

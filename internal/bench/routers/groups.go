@@ -1,68 +1,46 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
 
-// A group is an operation, and the clients that are measured doing it.
-type group struct {
-	name       string // the first part of what -only matches
-	title      string
-	goroutines int
-	batch      int // keys that an operation takes
-	contenders []contender
-}
-
-// A contender is a client as its documentation has it, set up for as many
-// goroutines as use it.
-type contender struct {
-	name string
-	note string
-	// open makes the client; the environment closes it.
-	open func(e *environment) (operation, error)
-}
-
-// An operation reads the keys, of which there are as many as the group's batch,
-// and fails if a value is not the one that was stored. It is called by all
-// goroutines at the same time.
-type operation func(keys []string) error
-
-func (g group) nameOf(c contender) string { return g.name + "/" + c.name }
-
-const (
-	many       = 128 // goroutines
-	batchSize  = 100 // keys of an MGET and of a pipeline
-	shardCount = 4   // servers of each kind
+	"github.com/ringway/ringway/internal/bench/contest"
 )
 
-var groups = []group{
-	{"get-128", "GET, 128 goroutines", many, 1, []contender{
-		{"router.Redis", "", routerGet},
-		{"router.Redis, cancellable", "with a context that can end, which commands that share a packet cost a copy", routerGetCancellable},
-		{"redis.Ring", "go-redis", ringGet},
-		{"rueidis", "a client for each server, by our ring", func(e *environment) (operation, error) { return rueidisGet(e, 0) }},
-		{"rueidis, 1 connection", "the same with one connection to each server, where the default depends on the processors", func(e *environment) (operation, error) { return rueidisGet(e, -1) }},
-		{"auto-pipeliners", "go-redis, one for each server, by our ring", autoPipelinerGet},
-		{"redis.Client", "go-redis, one server that has all keys", clientGet},
+const (
+	many      = 128 // goroutines
+	batchSize = 100 // keys of an MGET and of a pipeline
+)
+
+var groups = []contest.Group{
+	{Name: "get-128", Title: "GET, 128 goroutines", Goroutines: many, Batch: 1, Contenders: []contest.Contender{
+		{Name: "router.Redis", Open: routerGet},
+		{Name: "router.Redis, cancellable", Note: "with a context that can end, which commands that share a packet cost a copy", Open: routerGetCancellable},
+		{Name: "redis.Ring", Note: "go-redis", Open: ringGet},
+		{Name: "rueidis", Note: "a client for each server, by our ring", Open: func(e *contest.Environment) (contest.Operation, error) { return rueidisGet(e, 0) }},
+		{Name: "rueidis, 1 connection", Note: "the same with one connection to each server, where the default depends on the processors", Open: func(e *contest.Environment) (contest.Operation, error) { return rueidisGet(e, -1) }},
+		{Name: "auto-pipeliners", Note: "go-redis, one for each server, by our ring", Open: autoPipelinerGet},
+		{Name: "redis.Client", Note: "go-redis, one server that has all keys", Open: clientGet},
 	}},
-	{"get-1", "GET, 1 goroutine", 1, 1, []contender{
-		{"router.Redis", "", routerGet},
-		{"redis.Ring", "go-redis", ringGet},
-		{"redis.Client", "go-redis, one server that has all keys", clientGet},
+	{Name: "get-1", Title: "GET, 1 goroutine", Goroutines: 1, Batch: 1, Contenders: []contest.Contender{
+		{Name: "router.Redis", Open: routerGet},
+		{Name: "redis.Ring", Note: "go-redis", Open: ringGet},
+		{Name: "redis.Client", Note: "go-redis, one server that has all keys", Open: clientGet},
 	}},
-	{"mget", fmt.Sprintf("%d keys, 1 goroutine", batchSize), 1, batchSize, []contender{
-		{"router.Redis MGET", "one call, cut into a command for each of the 4 nodes", routerMGet},
-		{"router.Redis GETs", "a call for each key, one after the other", routerGets},
+	{Name: "mget", Title: fmt.Sprintf("%d keys, 1 goroutine", batchSize), Goroutines: 1, Batch: batchSize, Contenders: []contest.Contender{
+		{Name: "router.Redis MGET", Note: "one call, cut into a command for each of the 4 nodes", Open: routerMGet},
+		{Name: "router.Redis GETs", Note: "a call for each key, one after the other", Open: routerGets},
 	}},
-	{"pipeline", fmt.Sprintf("pipeline of %d GETs, 1 goroutine", batchSize), 1, batchSize, []contender{
-		{"router.Redis", "", routerPipeline},
-		{"redis.Ring", "go-redis", ringPipeline},
-		{"pipelines by hand", "go-redis, one for each server, by our ring, sent at the same time", handPipelines},
+	{Name: "pipeline", Title: fmt.Sprintf("pipeline of %d GETs, 1 goroutine", batchSize), Goroutines: 1, Batch: batchSize, Contenders: []contest.Contender{
+		{Name: "router.Redis", Open: routerPipeline},
+		{Name: "redis.Ring", Note: "go-redis", Open: ringPipeline},
+		{Name: "pipelines by hand", Note: "go-redis, one for each server, by our ring, sent at the same time", Open: handPipelines},
 	}},
-	{"memcached-128", "memcached GET, 128 goroutines", many, 1, []contender{
-		{"router.Memcached", "", memcachedGet},
-		{"gomemcache", "with our ring as its selector, and 128 idle connections", gomemcacheGet},
+	{Name: "memcached-128", Title: "memcached GET, 128 goroutines", Goroutines: many, Batch: 1, Contenders: []contest.Contender{
+		{Name: "router.Memcached", Open: memcachedGet},
+		{Name: "gomemcache", Note: "with our ring as its selector, and 128 idle connections", Open: gomemcacheGet},
 	}},
-	{"routing", "GET that is answered at once, 1 goroutine", 1, 1, []contender{
-		{"router.Redis", "a hook on the client of each node answers; commands share no packet", routedInstantly},
-		{"redis.Client", "the same hook on a client of one server", answeredInstantly},
+	{Name: "routing", Title: "GET that is answered at once, 1 goroutine", Goroutines: 1, Batch: 1, Contenders: []contest.Contender{
+		{Name: "router.Redis", Note: "a hook on the client of each node answers; commands share no packet", Open: routedInstantly},
+		{Name: "redis.Client", Note: "the same hook on a client of one server", Open: answeredInstantly},
 	}},
 }

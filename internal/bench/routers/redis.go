@@ -5,6 +5,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/ringway/ringway/internal/bench/contest"
 	"github.com/ringway/ringway/membership"
 	"github.com/ringway/ringway/router"
 )
@@ -15,54 +16,54 @@ var background = context.Background()
 
 // newRouter returns the router over the servers, with nothing else set than what
 // the other clients have too.
-func newRouter(e *environment, cfg router.Config) (*router.Redis, error) {
-	addrs, err := e.redisServers()
+func newRouter(e *contest.Environment, cfg router.Config) (*router.Redis, error) {
+	addrs, err := redisServers(e)
 	if err != nil {
 		return nil, err
 	}
 	return newRouterOver(e, addrs, cfg)
 }
 
-func newRouterOver(e *environment, addrs []string, cfg router.Config) (*router.Redis, error) {
-	src, err := source(membership.Redis, addrs)
+func newRouterOver(e *contest.Environment, addrs []string, cfg router.Config) (*router.Redis, error) {
+	src, err := contest.Source(membership.Redis, addrs)
 	if err != nil {
 		return nil, err
 	}
-	e.onClose(src.Close)
+	e.OnClose(src.Close)
 	cfg.Source = src
-	cfg.Node = router.NodeConfig{PoolSize: many, ReadTimeout: patience}
-	r, err := router.NewRedis(e.ctx, cfg)
+	cfg.Node = router.NodeConfig{PoolSize: many, ReadTimeout: contest.Patience}
+	r, err := router.NewRedis(e.Ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
-	e.onClose(r.Close)
+	e.OnClose(r.Close)
 	return r, nil
 }
 
-func newGoRedisRing(e *environment) (*redis.Ring, error) {
-	addrs, err := e.redisServers()
+func newGoRedisRing(e *contest.Environment) (*redis.Ring, error) {
+	addrs, err := redisServers(e)
 	if err != nil {
 		return nil, err
 	}
 	named := make(map[string]string, len(addrs))
 	for i, addr := range addrs {
-		named[nodeID(i)] = addr
+		named[contest.NodeID(i)] = addr
 	}
-	r := redis.NewRing(&redis.RingOptions{Addrs: named, PoolSize: many, ReadTimeout: patience, WriteTimeout: patience})
-	e.onClose(r.Close)
+	r := redis.NewRing(&redis.RingOptions{Addrs: named, PoolSize: many, ReadTimeout: contest.Patience, WriteTimeout: contest.Patience})
+	e.OnClose(r.Close)
 	return r, nil
 }
 
 // newClients returns a client of go-redis for each server.
-func newClients(e *environment) ([]*redis.Client, error) {
-	addrs, err := e.redisServers()
+func newClients(e *contest.Environment) ([]*redis.Client, error) {
+	addrs, err := redisServers(e)
 	if err != nil {
 		return nil, err
 	}
 	clients := make([]*redis.Client, len(addrs))
 	for i, addr := range addrs {
-		clients[i] = redis.NewClient(&redis.Options{Addr: addr, PoolSize: many, ReadTimeout: patience, WriteTimeout: patience})
-		e.onClose(clients[i].Close)
+		clients[i] = redis.NewClient(&redis.Options{Addr: addr, PoolSize: many, ReadTimeout: contest.Patience, WriteTimeout: contest.Patience})
+		e.OnClose(clients[i].Close)
 	}
 	return clients, nil
 }
@@ -81,31 +82,31 @@ type getter interface {
 	Get(ctx context.Context, key string) *redis.StringCmd
 }
 
-func get(ctx context.Context, c getter) operation {
+func get(ctx context.Context, c getter) contest.Operation {
 	return func(keys []string) error {
 		value, err := c.Get(ctx, keys[0]).Result()
 		return check(keys[0], value, err)
 	}
 }
 
-func routerGet(e *environment) (operation, error) {
+func routerGet(e *contest.Environment) (contest.Operation, error) {
 	r, err := newRouter(e, router.Config{})
 	return get(background, r), err
 }
 
-func routerGetCancellable(e *environment) (operation, error) {
+func routerGetCancellable(e *contest.Environment) (contest.Operation, error) {
 	ctx, cancel := context.WithCancel(background)
-	e.onClose(func() error { cancel(); return nil })
+	e.OnClose(func() error { cancel(); return nil })
 	r, err := newRouter(e, router.Config{})
 	return get(ctx, r), err
 }
 
-func ringGet(e *environment) (operation, error) {
+func ringGet(e *contest.Environment) (contest.Operation, error) {
 	r, err := newGoRedisRing(e)
 	return get(background, r), err
 }
 
-func clientGet(e *environment) (operation, error) {
+func clientGet(e *contest.Environment) (contest.Operation, error) {
 	clients, err := newClients(e)
 	if err != nil {
 		return nil, err
@@ -113,12 +114,12 @@ func clientGet(e *environment) (operation, error) {
 	return get(background, clients[0]), nil
 }
 
-func autoPipelinerGet(e *environment) (operation, error) {
+func autoPipelinerGet(e *contest.Environment) (contest.Operation, error) {
 	clients, err := newClients(e)
 	if err != nil {
 		return nil, err
 	}
-	byRing, err := newRing()
+	byRing, err := contest.NewRing()
 	if err != nil {
 		return nil, err
 	}

@@ -5,10 +5,11 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/ringway/ringway/internal/bench/contest"
 	"github.com/ringway/ringway/router"
 )
 
-func routerMGet(e *environment) (operation, error) {
+func routerMGet(e *contest.Environment) (contest.Operation, error) {
 	r, err := newRouter(e, router.Config{})
 	return func(keys []string) error {
 		values, err := r.MGet(background, keys...).Result()
@@ -25,7 +26,7 @@ func routerMGet(e *environment) (operation, error) {
 	}, err
 }
 
-func routerGets(e *environment) (operation, error) {
+func routerGets(e *contest.Environment) (contest.Operation, error) {
 	r, err := newRouter(e, router.Config{})
 	return func(keys []string) error {
 		for _, key := range keys {
@@ -38,19 +39,19 @@ func routerGets(e *environment) (operation, error) {
 	}, err
 }
 
-func routerPipeline(e *environment) (operation, error) {
+func routerPipeline(e *contest.Environment) (contest.Operation, error) {
 	r, err := newRouter(e, router.Config{})
 	return pipeline(r), err
 }
 
-func ringPipeline(e *environment) (operation, error) {
+func ringPipeline(e *contest.Environment) (contest.Operation, error) {
 	r, err := newGoRedisRing(e)
 	return pipeline(r), err
 }
 
 type pipelines interface{ Pipeline() redis.Pipeliner }
 
-func pipeline(c pipelines) operation {
+func pipeline(c pipelines) contest.Operation {
 	return func(keys []string) error {
 		pipe := c.Pipeline()
 		commands := make([]*redis.StringCmd, len(keys))
@@ -75,17 +76,17 @@ func checkAll(keys []string, commands []*redis.StringCmd) error {
 }
 
 // handPipelines is what one writes who has a ring and go-redis, and no router.
-func handPipelines(e *environment) (operation, error) {
+func handPipelines(e *contest.Environment) (contest.Operation, error) {
 	clients, err := newClients(e)
 	if err != nil {
 		return nil, err
 	}
-	byRing, err := newRing()
+	byRing, err := contest.NewRing()
 	if err != nil {
 		return nil, err
 	}
 	return func(keys []string) error {
-		var pipes [shardCount]redis.Pipeliner
+		var pipes [contest.Shards]redis.Pipeliner
 		commands := make([]*redis.StringCmd, len(keys))
 		for i, key := range keys {
 			owner := byRing.OwnerIndex(key)

@@ -8,12 +8,11 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
+	"github.com/ringway/ringway/internal/bench/contest"
 	"github.com/ringway/ringway/internal/bench/rounds"
 	"github.com/ringway/ringway/internal/servers"
 	"github.com/ringway/ringway/internal/servertest"
@@ -39,7 +38,7 @@ func TestFlags(t *testing.T) {
 		{[]string{"-help"}, 0, "Usage of routers:\n"},
 	} {
 		var stdout, stderr strings.Builder
-		code := run(t.Context(), c.args, &stdout, &stderr)
+		code := program.Run(t.Context(), c.args, &stdout, &stderr)
 		if code != c.code || stdout.String() != "" || !strings.HasPrefix(stderr.String(), c.want) {
 			t.Errorf("%q: got code %d, stdout %q, stderr %q; want %d, nothing, %q …", c.args, code, &stdout, &stderr, c.code, c.want)
 		}
@@ -54,7 +53,7 @@ func TestPage(t *testing.T) {
 	profile := filepath.Join(t.TempDir(), "cpu")
 	var stdout, stderr strings.Builder
 	args := []string{"-rounds", "1", "-benchtime", "1ms", "-cpuprofile", profile}
-	if code := run(t.Context(), args, &stdout, &stderr); code != 0 {
+	if code := program.Run(t.Context(), args, &stdout, &stderr); code != 0 {
 		t.Fatalf("code %d, stderr:\n%s", code, &stderr)
 	}
 	page := stdout.String()
@@ -65,14 +64,14 @@ func TestPage(t *testing.T) {
 		t.Errorf("%d verdicts, want one for each of %d claims:\n%s", got, len(claims), page)
 	}
 	for _, g := range groups {
-		for _, c := range g.contenders {
-			row := regexp.MustCompile(regexp.QuoteMeta(fmt.Sprintf("| %s | %s | ", g.title, c.name)) + `[\d.]+ \| [\d.]+ – [\d.]+ \| [\d.]+ \|`)
+		for _, c := range g.Contenders {
+			row := regexp.MustCompile(regexp.QuoteMeta(fmt.Sprintf("| %s | %s | ", g.Title, c.Name)) + `[\d.]+ \| [\d.]+ – [\d.]+ \| [\d.]+ \| [\d.]+ \|`)
 			if !row.MatchString(page) {
-				t.Errorf("no row for %s:\n%s", g.nameOf(c), page)
+				t.Errorf("no row for %s:\n%s", g.NameOf(c), page)
 			}
 		}
 	}
-	if strings.Contains(page, "redis-server "+unknown) || strings.Contains(page, "memcached "+unknown) {
+	if strings.Contains(page, "redis-server of unknown") || strings.Contains(page, "memcached of unknown") {
 		t.Errorf("the servers' versions are missing:\n%s", page)
 	}
 	if info, err := os.Stat(profile); err != nil || info.Size() == 0 {
@@ -83,7 +82,7 @@ func TestPage(t *testing.T) {
 func TestOnly(t *testing.T) {
 	var stdout, stderr strings.Builder
 	args := []string{"-rounds", "2", "-benchtime", "1ms", "-only", "^routing/"}
-	if code := run(t.Context(), args, &stdout, &stderr); code != 0 {
+	if code := program.Run(t.Context(), args, &stdout, &stderr); code != 0 {
 		t.Fatalf("code %d, stderr:\n%s", code, &stderr)
 	}
 	page := stdout.String()
@@ -94,7 +93,7 @@ func TestOnly(t *testing.T) {
 		t.Errorf("want a page about routing that says so:\n%s", page)
 	}
 	stdout.Reset()
-	if code := run(t.Context(), []string{"-rounds", "1", "-benchtime", "1ms", "-only", "^routing/redis"}, &stdout, &stderr); code != 0 {
+	if code := program.Run(t.Context(), []string{"-rounds", "1", "-benchtime", "1ms", "-only", "^routing/redis"}, &stdout, &stderr); code != 0 {
 		t.Fatalf("code %d, stderr:\n%s", code, &stderr)
 	}
 	if page := stdout.String(); strings.Contains(page, "In short") {
@@ -108,16 +107,15 @@ func TestOnly(t *testing.T) {
 func TestClaims(t *testing.T) {
 	all := make(rounds.Round)
 	for _, g := range groups {
-		for _, c := range g.contenders {
-			name := g.nameOf(c)
-			all[name], all[allocations(name)] = 100, 10
-			if strings.HasPrefix(c.name, "router.") && c.name != "router.Redis GETs" {
-				all[name], all[allocations(name)] = 1, 1
+		for _, c := range g.Contenders {
+			name := g.NameOf(c)
+			all[name], all[contest.Processors(name)], all[contest.Allocations(name)] = 100, 100, 10
+			if strings.HasPrefix(c.Name, "router.") && c.Name != "router.Redis GETs" {
+				all[name], all[contest.Allocations(name)] = 1, 1
 			}
 		}
 	}
-	p := report{rounds: rounds.Rounds{all}}
-	page, err := p.page()
+	page, err := program.Page(rounds.Rounds{all})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +128,7 @@ func TestClaims(t *testing.T) {
 			all[name] = 100_000
 		}
 	}
-	if page, err = p.page(); err != nil || strings.Count(page, "| **missed** |") != len(claims) {
+	if page, err = program.Page(rounds.Rounds{all}); err != nil || strings.Count(page, "| **missed** |") != len(claims) {
 		t.Errorf("the router a hundred times as slow: error %v, want all claims missed:\n%s", err, page)
 	}
 }
@@ -139,76 +137,14 @@ func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var stdout, stderr strings.Builder
-	code := run(ctx, []string{"-benchtime", "1h", "-only", "^routing/"}, &stdout, &stderr)
+	code := program.Run(ctx, []string{"-benchtime", "1h", "-only", "^routing/"}, &stdout, &stderr)
 	if code != 1 || stdout.String() != "" || !strings.HasSuffix(stderr.String(), "routers: interrupted\n") {
 		t.Errorf("got code %d, stdout %q, stderr %q; want 1, no page, and the reason", code, &stdout, &stderr)
 	}
 }
 
-// TestEveryClientIsFirstOnce: which client follows which must not decide.
-func TestEveryClientIsFirstOnce(t *testing.T) {
-	var order string
-	g := open{group: group{goroutines: 1, batch: 1}}
-	for _, name := range []string{"a", "b", "c"} {
-		g.contenders = append(g.contenders, contender{name: name})
-		g.operations = append(g.operations, func([]string) error {
-			if !strings.HasSuffix(order, name) {
-				order += name
-			}
-			return nil
-		})
-	}
-	for number := range 3 {
-		if _, err := oneRound(t.Context(), []open{g}, func([]string) error { return nil }, number, 1); err != nil {
-			t.Fatal(err)
-		}
-		order += " "
-	}
-	if want := "abc bca cab "; order != want {
-		t.Errorf("got the order %q, want %q", order, want)
-	}
-}
-
-func TestRepeat(t *testing.T) {
-	wrong := errors.New("wrong")
-	fails := func([]string) error { return wrong }
-	if _, _, err := repeat(t.Context(), 3, 1, fails, time.Hour); err != wrong {
-		t.Errorf("an operation that fails: got %v at the end of the run", err)
-	}
-	var once sync.Once
-	failsOnce := func([]string) (err error) {
-		once.Do(func() { err = wrong })
-		return err
-	}
-	if _, _, err := repeat(t.Context(), 3, 1, failsOnce, time.Hour); err != wrong {
-		t.Errorf("an operation that fails for one goroutine: got %v", err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancels := func([]string) error { cancel(); return nil }
-	if _, _, err := repeat(ctx, 3, 1, cancels, time.Hour); !errors.Is(err, context.Canceled) {
-		t.Errorf("interrupted: got %v", err)
-	}
-	count := 0
-	reads := func(keys []string) error {
-		if len(keys) != 3000 || keys[0] != benchKeys()[count%3*3000] {
-			t.Errorf("call %d: got %d keys from %s on", count, len(keys), keys[0])
-		}
-		if count++; count == 5 {
-			return wrong
-		}
-		return nil
-	}
-	done, _, err := repeat(t.Context(), 1, 3000, reads, time.Hour)
-	if done != 5 || err != wrong {
-		t.Errorf("got %d operations and error %v, want 5 and the error of the last", done, err)
-	}
-	if done, _, err = repeat(t.Context(), 7, 1, func([]string) error { return nil }, 1); done < 7 || err != nil {
-		t.Errorf("7 goroutines without time: got %d operations, error %v; want one of each at least", done, err)
-	}
-}
-
 func TestCheck(t *testing.T) {
-	key := benchKeys()[0]
+	key := contest.Keys()[0]
 	right, wrong := valueOf(key), errors.New("no answer")
 	if len(right) != valueSize {
 		t.Fatalf("a value of %d bytes, want %d", len(right), valueSize)
@@ -219,7 +155,7 @@ func TestCheck(t *testing.T) {
 		want  error
 	}{
 		{right, nil, nil}, {right, wrong, wrong}, {"", wrong, wrong},
-		{"", nil, errWrong}, {right[:99], nil, errWrong}, {valueOf(benchKeys()[1]), nil, errWrong},
+		{"", nil, errWrong}, {right[:99], nil, errWrong}, {valueOf(contest.Keys()[1]), nil, errWrong},
 	} {
 		if got := check(key, c.value, c.err); got != c.want {
 			t.Errorf("check(%q, %q, %v): got %v, want %v", key, c.value, c.err, got, c.want)

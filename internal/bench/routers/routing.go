@@ -7,6 +7,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/ringway/ringway/internal/bench/contest"
 	"github.com/ringway/ringway/router"
 )
 
@@ -35,7 +36,7 @@ func (instantly) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proce
 // that would be measured too.
 var anything = instantly{strings.Repeat("x", valueSize)}
 
-func routedInstantly(e *environment) (operation, error) {
+func routedInstantly(e *contest.Environment) (contest.Operation, error) {
 	r, err := newRouterOver(e, unreachable(), router.Config{
 		NoAutoPipeline: true,
 		OnNewNode:      func(_ string, client *redis.Client) { client.AddHook(anything) },
@@ -43,9 +44,9 @@ func routedInstantly(e *environment) (operation, error) {
 	return getAnything(r), err
 }
 
-func answeredInstantly(e *environment) (operation, error) {
+func answeredInstantly(e *contest.Environment) (contest.Operation, error) {
 	client := redis.NewClient(&redis.Options{Addr: unreachable()[0], MaxRetries: -1, ContextTimeoutEnabled: true})
-	e.onClose(client.Close)
+	e.OnClose(client.Close)
 	client.AddHook(anything)
 	return getAnything(client), nil
 }
@@ -53,14 +54,14 @@ func answeredInstantly(e *environment) (operation, error) {
 // unreachable returns addresses at which nobody listens: a client that dials one
 // in place of asking the hook fails.
 func unreachable() []string {
-	addrs := make([]string, shardCount)
+	addrs := make([]string, contest.Shards)
 	for i := range addrs {
 		addrs[i] = fmt.Sprintf("127.0.0.1:%d", i+1)
 	}
 	return addrs
 }
 
-func getAnything(c getter) operation {
+func getAnything(c getter) contest.Operation {
 	return func(keys []string) error {
 		value, err := c.Get(background, keys[0]).Result()
 		if err == nil && value != anything.value {

@@ -1,0 +1,121 @@
+package cache
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ringway/ringway/internal/faultproxy"
+	"github.com/ringway/ringway/internal/servertest"
+	"github.com/ringway/ringway/membership"
+	"github.com/ringway/ringway/router"
+)
+
+// impatient is a router that gives a node 100 ms, and takes it for failed after five
+// such calls for half a second.
+func impatient(t *testing.T, kind membership.Kind, address string) router.Config {
+	return router.Config{Source: sourceOf(t, kind, []string{address}),
+		Breaker: router.BreakerConfig{SlowCall: 100 * time.Millisecond, Delay: 500 * time.Millisecond, Probes: 1},
+		Node:    router.NodeConfig{DialTimeout: 100 * time.Millisecond, ReadTimeout: 200 * time.Millisecond}}
+}
+
+// openBreaker is a store over one node, and what says how often its breaker lets
+// requests through.
+func openBreaker(t *testing.T, kind membership.Kind, address string) (Store, func() router.NodeStats) {
+	t.Helper()
+	cfg := impatient(t, kind, address)
+	if kind == membership.Memcached {
+		client, err := router.NewMemcached(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = client.Close() })
+		return OnMemcached(client), func() router.NodeStats { return client.Stats()[0] }
+	}
+	client, err := router.NewRedis(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	return OnRedis(client), func() router.NodeStats { return client.Stats()[0] }
+}
+
+func serverOf(t *testing.T, kind membership.Kind) *servertest.Server {
+	if kind == membership.Memcached {
+		return servertest.Memcached(t)
+	}
+	return servertest.Redis(t)
+}
+
+// A node that is frozen, and one that is slow: after a few calls level 2 is taken for
+// away without waiting, and the fallback serves; while its breaker is open a probe at
+// a time goes out, however many callers there are; when the node is well again it is
+// used.
+func TestNodeThatFails(t *testing.T) {
+	for _, kind := range []membership.Kind{membership.Redis, membership.Memcached} {
+		for _, fault := range []string{"frozen", "slow"} {
+			t.Run(fmt.Sprint(kind, "/", fault), func(t *testing.T) {
+				t.Parallel()
+				server := serverOf(t, kind)
+				proxy := faultproxy.New(t, server.Addr())
+				store, node := openBreaker(t, kind, proxy.Addr())
+				breaks, heals := server.Stop, server.Cont
+				if fault == "slow" {
+					breaks, heals = func() { proxy.Delay(150 * time.Millisecond) }, proxy.Heal
+				}
+				nodeThatFails(t, store, node, breaks, heals)
+			})
+		}
+	}
+}
+
+func nodeThatFails(t *testing.T, store Store, node func() router.NodeStats, breaks, heals func()) {
+	src := &crowd{}
+	m := newManager(t, store)
+	s, err := NewSpace(m, SpaceConfig[userKey, int]{Name: "n", Load: src.load, Fallback: FallbackConfig{MaxBytes: 16 << 20}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the node is used", func() bool {
+		_, _, _ = s.Get(t.Context(), userKey{"", 1})
+		_, meta, err := s.Get(t.Context(), userKey{"", 1})
+		return err == nil && meta.Source == FromL2
+	})
+	breaks()
+	eventually(t, "the breaker is open", func() bool {
+		if _, _, err := s.Get(t.Context(), userKey{"", 1}); err != nil {
+			t.Fatal(err)
+		}
+		return node().Breaker == "open"
+	})
+	// Each asks for a key of his own, so that nothing but the breaker holds them back.
+	begun, before := time.Now(), node().Operations
+	var all sync.WaitGroup
+	const callers, each = 50, 100
+	for c := range callers {
+		all.Go(func() {
+			for i := range each {
+				if _, _, err := s.Get(context.Background(), userKey{fmt.Sprint(c), int64(i)}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	sent := node().Operations - before
+	// One probe a delay, which is at least 400 ms; a probe that is let through by a
+	// breaker that has just closed may have a few for company.
+	if most := uint64(time.Since(begun)/(400*time.Millisecond)+1) * 10; sent > most {
+		t.Errorf("%d requests were sent for %d Gets in %v, want at most %d", sent, callers*each, time.Since(begun), most)
+	}
+	if got := sourceOfKey(t, s, 1); got != FromFallback && got != FromL2 {
+		t.Errorf("a key that was asked for before is from %v", got)
+	}
+	heals()
+	eventually(t, "the node is used again", func() bool {
+		_, meta, err := s.Get(t.Context(), userKey{"", 1})
+		return err == nil && meta.Source == FromL2
+	})
+}

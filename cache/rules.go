@@ -1,0 +1,109 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+)
+
+// Rule says what an event invalidates. E is the type of the events that a program
+// gets, from a queue, a log or a database.
+type Rule[E any] struct {
+	Event string       // its name, for people and for the Contract: "user.renamed"
+	When  func(E) bool // which events it is about; nil: all
+	Do    []Action[E]
+}
+
+// Action is one thing that a rule does: KeysOf, TagsOf, PatternOf, EpochOf.
+type Action[E any] struct {
+	by, space string           // for the Contract
+	target    any              // actions with the same one share a gathering
+	begin     func() gathering // for one call of Handle
+	add       func(gathering, E)
+}
+
+// gathering collects what a batch of events invalidates at one place.
+type gathering interface {
+	flush(ctx context.Context) error
+}
+
+// Rules turns events into invalidations. It is safe for concurrent use.
+type Rules[E any] struct {
+	rules     []Rule[E]
+	events    atomic.Uint64
+	unmatched atomic.Uint64
+	failed    atomic.Uint64
+}
+
+// NewRules returns the rules, and makes them part of the Contract of the manager. An
+// error matches ErrConfig.
+func NewRules[E any](m *Manager, rules ...Rule[E]) (*Rules[E], error) {
+	var contract []ContractEvent
+	for _, r := range rules {
+		if r.Event == "" || len(r.Do) == 0 {
+			return nil, configError("Rule", "no Event or nothing to Do", "both")
+		}
+		for _, a := range r.Do {
+			if a.begin == nil {
+				return nil, configError("Rule.Do", "a zero Action", "KeysOf, TagsOf, PatternOf or EpochOf")
+			}
+			contract = append(contract, ContractEvent{Event: r.Event, By: a.by, Space: a.space})
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return nil, ErrClosed
+	}
+	m.events = append(m.events, contract...)
+	return &Rules[E]{rules: append([]Rule[E](nil), rules...)}, nil
+}
+
+// Handle invalidates what the events say. Of a batch, what several of them say is
+// invalidated once, and all keys of a space go together, as with InvalidateMany. An
+// error means that not all of it was done: give it the batch again, which does no harm.
+// An event that no rule is about is counted, and no error.
+func (r *Rules[E]) Handle(ctx context.Context, events ...E) error {
+	gathered := make(map[any]gathering)
+	var order []gathering
+	for _, e := range events {
+		matched := false
+		for _, rule := range r.rules {
+			if rule.When != nil && !rule.When(e) {
+				continue
+			}
+			matched = true
+			for _, a := range rule.Do {
+				g := gathered[a.target]
+				if g == nil {
+					g = a.begin()
+					gathered[a.target], order = g, append(order, g)
+				}
+				a.add(g, e)
+			}
+		}
+		if !matched {
+			r.unmatched.Add(1)
+		}
+	}
+	r.events.Add(uint64(len(events)))
+	errs := make([]error, len(order))
+	atOnce(len(order), func(i int) { errs[i] = order[i].flush(ctx) })
+	err := errors.Join(errs...)
+	if err != nil {
+		r.failed.Add(1)
+	}
+	return err
+}
+
+// RulesStats counts what Rules have done.
+type RulesStats struct {
+	Events    uint64 // that were handled
+	Unmatched uint64 // of them, no rule was about
+	Failed    uint64 // calls of Handle that returned an error
+}
+
+// Stats returns the counts. What was invalidated is in Stats of the spaces.
+func (r *Rules[E]) Stats() RulesStats {
+	return RulesStats{Events: r.events.Load(), Unmatched: r.unmatched.Load(), Failed: r.failed.Load()}
+}

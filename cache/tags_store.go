@@ -1,0 +1,67 @@
+package cache
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
+
+// Tagger is a Store that keeps the versions of tags. A version is a number that each
+// invalidation counts up; it begins at random, so that one that was lost and begins
+// anew is none that an entry has.
+//
+// A tag lives for tagLife after it was made or last changed, and no operation makes
+// that shorter. One that ends is made anew.
+type Tagger interface {
+	// GetTagged is Batcher.GetMany, and in the same round trip the versions of
+	// tags. The results are in the order of the keys and of the tags.
+	GetTagged(ctx context.Context, keys, tags []string) ([]Result, []TagVersion)
+
+	// MakeTags returns the versions of tags and their ages. One that is not there
+	// is made.
+	MakeTags(ctx context.Context, tags []string) []TagVersion
+
+	// BumpTags counts the versions of tags up. One that is not there is made.
+	BumpTags(ctx context.Context, tags []string) []TagVersion
+}
+
+// TagVersion is what a Tagger says of a tag.
+type TagVersion struct {
+	Version uint64        // 0: it is not there
+	Age     time.Duration // of MakeTags: it has had this version for at least that long
+	Err     error         // that of its node; Version is 0 then
+}
+
+// tagLife is how long a tag lives after its last change. What is left of it tells
+// how long ago that was, by one clock.
+const tagLife = maxTTL
+
+// newTagVersion leaves room to count up.
+func newTagVersion() uint64 { return max(1, rand.Uint64()>>2) }
+
+// tagAge returns the age of a version, at least, from the life that the tag has left,
+// which the store knows to within the grain.
+func tagAge(left, grain time.Duration) time.Duration { return max(0, tagLife-left-grain) }
+
+func failTags(versions []TagVersion, err error) []TagVersion {
+	for i := range versions {
+		versions[i] = TagVersion{Err: err}
+	}
+	return versions
+}
+
+// Without a store nothing has a version, so that nothing with tags is kept, and there
+// is nothing to invalidate.
+
+func (noStore) GetTagged(_ context.Context, keys, tags []string) ([]Result, []TagVersion) {
+	results := make([]Result, len(keys))
+	return failAll(results, ErrMiss), make([]TagVersion, len(tags))
+}
+
+func (noStore) MakeTags(_ context.Context, tags []string) []TagVersion {
+	return make([]TagVersion, len(tags))
+}
+
+func (noStore) BumpTags(_ context.Context, tags []string) []TagVersion {
+	return make([]TagVersion, len(tags))
+}

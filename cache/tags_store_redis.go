@@ -1,0 +1,118 @@
+package cache
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// The scripts of tags work on KEYS[1] alone: the decimal number that INCR counts up.
+// What is no number, or is near to the highest that INCR can count to, is missing.
+const luaTag = `
+local version = redis.pcall('GET', KEYS[1])
+local number = type(version) == 'string' and string.find(version, '^[1-9]%d*$')
+if number and #version >= 19 then number = #version == 19 and tonumber(string.sub(version, 1, 3)) < 900 end
+if not number then
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+  return {ARGV[1], tonumber(ARGV[2])}
+end
+`
+
+var (
+	// ARGV: a new version, life in ms. Replies: version, life left in ms.
+	makeTagScript = redis.NewScript(luaTag + `
+return {version, redis.call('PTTL', KEYS[1])}`)
+
+	// The same. A life that is longer, or without an end, stays: EXPIRE alone
+	// could make it shorter.
+	bumpTagScript = redis.NewScript(luaTag + `
+redis.call('INCR', KEYS[1])
+local left = redis.call('PTTL', KEYS[1])
+if left >= 0 and left < tonumber(ARGV[2]) then
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+  left = tonumber(ARGV[2])
+end
+return {redis.call('GET', KEYS[1]), left}`)
+)
+
+// GetTagged is Tagger.GetTagged: one MGET, which the router cuts by node.
+func (r *Redis) GetTagged(ctx context.Context, keys, tags []string) ([]Result, []TagVersion) {
+	results, versions := make([]Result, len(keys)), make([]TagVersion, len(tags))
+	all := append(append(make([]string, 0, len(keys)+len(tags)), keys...), tags...)
+	if len(all) == 0 {
+		return results, versions
+	}
+	values, err := r.client.MGet(ctx, all...).Result()
+	if err != nil {
+		err = fmt.Errorf("cache: redis: get: %w", err)
+	}
+	for i := range all {
+		var text string
+		var found bool
+		if i < len(values) {
+			text, found = values[i].(string)
+		}
+		switch {
+		case i >= len(keys):
+			v := &versions[i-len(keys)]
+			if v.Version, _ = strconv.ParseUint(text, 10, 63); !found {
+				v.Err = err
+			}
+		case found:
+			results[i].Entry, results[i].Err = redisEntry([]byte(text))
+		case err != nil:
+			results[i].Err = err
+		default:
+			results[i].Err = ErrMiss
+		}
+	}
+	return results, versions
+}
+
+// MakeTags is Tagger.MakeTags.
+func (r *Redis) MakeTags(ctx context.Context, tags []string) []TagVersion {
+	return r.runTags(ctx, makeTagScript, tags)
+}
+
+// BumpTags is Tagger.BumpTags.
+func (r *Redis) BumpTags(ctx context.Context, tags []string) []TagVersion {
+	return r.runTags(ctx, bumpTagScript, tags)
+}
+
+func (r *Redis) runTags(ctx context.Context, script *redis.Script, tags []string) []TagVersion {
+	calls := make([]scriptCall, len(tags))
+	for i, tag := range tags {
+		calls[i] = scriptCall{script: script, key: tag, args: []any{newTagVersion(), milliseconds(tagLife)}}
+	}
+	versions := make([]TagVersion, len(tags))
+	for i, reply := range r.runMany(ctx, calls) {
+		if versions[i] = redisTag(reply.Result()); versions[i].Err != nil {
+			versions[i].Err = fmt.Errorf("cache: redis: tag: %w", versions[i].Err)
+		}
+	}
+	return versions
+}
+
+func redisTag(reply any, err error) TagVersion {
+	if err != nil {
+		return TagVersion{Err: err}
+	}
+	parts, _ := reply.([]any)
+	if len(parts) != 2 {
+		return TagVersion{Err: fmt.Errorf("%w: %T", errReply, reply)}
+	}
+	text, _ := parts[0].(string)
+	version, err := strconv.ParseUint(text, 10, 63)
+	left, whole := parts[1].(int64)
+	if err != nil || !whole || version == 0 {
+		return TagVersion{Err: fmt.Errorf("%w: version %.20q of a tag", errReply, text)}
+	}
+	v := TagVersion{Version: version}
+	if left > 0 { // else it lives for ever, and its age is not known
+		v.Age = tagAge(time.Duration(left)*time.Millisecond, 2*time.Millisecond)
+	}
+	return v
+}
