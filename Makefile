@@ -20,6 +20,10 @@ FUZZTIME ?= 20s
 SIZES    ?= 10x5,50x3,200x3
 LARGE    ?= 5+995
 
+# Packages that are tested at a time. Most tests wait for servers and clocks more than
+# they compute: with one a processor both would be idle for half of the time.
+AT_ONCE := 3
+
 # Tests that are skipped with the race detector, and their packages: proctest.Computes.
 COMPUTING := -run '^Test(Evidence|HelpExamplesRun|Scenarios|Zipf|ManyKeysExpireTogether)$$' \
 	./cmd/ringsim ./simulations/workload ./cache
@@ -54,7 +58,7 @@ test: check servers ## Check and test everything (what check does, and all tests
 		go -C $$m test -vet=off ./...; \
 	done; \
 	echo "== go test $$race ./..."; \
-	go test -vet=off $$race ./...; \
+	go test -vet=off -p $(AT_ONCE) $$race ./...; \
 	if [ -n "$$race" ]; then \
 		echo "== go test of what only computes, without $$race"; \
 		go test -vet=off $(COMPUTING); \

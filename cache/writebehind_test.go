@@ -196,7 +196,7 @@ func TestWriteBehind(t *testing.T) {
 					t.Fatal(err)
 				}
 				release := l.hold()
-				defer release()
+				defer func() { release() }()
 				put(t, s, "first")
 				put(t, s, "second")
 				wantName(t, s, "second", FromPending)
@@ -218,7 +218,9 @@ func TestWriteBehind(t *testing.T) {
 					t.Errorf("the source has %+v, want second and 3", row)
 				}
 				wantName(t, s, "second", FromLoader)
+				release = l.hold() // were it applied before Put has stored it, the entry would be deleted
 				put(t, s, "third")
+				release()
 				mustFlush(t, s)
 				from := FromLoader // without versions what the source has is deleted from the store
 				if versions {
