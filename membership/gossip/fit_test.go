@@ -62,8 +62,16 @@ func TestHeavyNode(t *testing.T) {
 		f.start("a", "b")
 		f.node("heavy", func(c *Config) { c.Node.Weight = justRight })
 		time.Sleep(time.Minute)
-		if s := f.members["heavy"].Status(); s.Node.State != membership.Joining || !strings.Contains(s.Waits, "room") {
-			t.Errorf("the heavy node is %v, waits for %q", s.Node.State, s.Waits)
+		heavy := f.members["heavy"].Status()
+		for range 100 { // now and then its keys are counted, and that is what it waits for
+			if strings.Contains(heavy.Waits, "room") {
+				break
+			}
+			time.Sleep(50 * time.Millisecond)
+			heavy = f.members["heavy"].Status()
+		}
+		if heavy.Node.State != membership.Joining || !strings.Contains(heavy.Waits, "room") {
+			t.Errorf("the heavy node is %v, waits for %q", heavy.Node.State, heavy.Waits)
 		}
 		f.node("c")
 		f.agree(time.Minute, "a", "b", "c")
