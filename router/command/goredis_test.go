@@ -185,7 +185,7 @@ var byHand = map[string]func(ctx context.Context, c *redis.Client){
 // silent are the methods that send nothing.
 var silent = []string{
 	"Pipeline", "TxPipeline", // return something to put commands into
-	"Quit", "JSONDebugMemory", // panic: not implemented
+	"Quit", "JSONDebugMemory", // in go-redis they do nothing but panic
 	"Do", "DoRaw", "DoRawWriteTo", "Process", // send what they are given
 }
 
