@@ -63,7 +63,7 @@ func (c RecoveryConfig) withDefaults() (RecoveryConfig, error) {
 // that are slower than an invalidation: see level1.
 type fallback[K Key, V any] struct {
 	maxAge  time.Duration
-	cache   *otter.Cache[K, *spare[V]]
+	cache   *otter.Cache[K, kept]
 	all     atomic.Uint64
 	stripes [1024]atomic.Uint64
 }
@@ -88,10 +88,10 @@ func newFallback[K Key, V any](cfg FallbackConfig) (*fallback[K, V], error) {
 	}
 	setDefault(&cfg.MaxAge, 30*time.Second)
 	f := &fallback[K, V]{maxAge: cfg.MaxAge}
-	cache, err := otter.New(&otter.Options[K, *spare[V]]{
+	cache, err := otter.New(&otter.Options[K, kept]{
 		MaximumWeight:    cfg.MaxBytes,
-		Weigher:          func(_ K, s *spare[V]) uint32 { return s.weight },
-		ExpiryCalculator: otter.ExpiryWriting[K, *spare[V]](cfg.MaxAge),
+		Weigher:          weigh[K],
+		ExpiryCalculator: otter.ExpiryWriting[K, kept](cfg.MaxAge),
 	})
 	if err != nil {
 		return nil, configError("Fallback", err, "a configuration that otter takes")
@@ -118,8 +118,26 @@ func (f *fallback[K, V]) generation(id identity) uint64 {
 	return f.stripe(id).Load() + f.all.Load()
 }
 
+func (s *spare[V]) weighs() uint32 { return s.weight }
+
+// there returns what lies there, whether it counts or not.
+func (f *fallback[K, V]) there(key K) (*spare[V], bool) {
+	entry, _ := f.cache.GetIfPresent(key)
+	s, found := entry.(*spare[V])
+	return s, found
+}
+
+// each gives each key that has an answer, in no order.
+func (f *fallback[K, V]) each(do func(K, *spare[V])) {
+	for key, entry := range f.cache.All() {
+		if s, ok := entry.(*spare[V]); ok {
+			do(key, s)
+		}
+	}
+}
+
 func (f *fallback[K, V]) get(key K, epoch, turn uint64, now time.Time) (*spare[V], bool) {
-	s, found := f.cache.GetIfPresent(key)
+	s, found := f.there(key)
 	if !found || s.turn != turn || !now.Before(s.ends) || s.answer.epoch != epoch || s.generation != f.generation(s.answer.id) {
 		return nil, false
 	}
@@ -136,7 +154,7 @@ func (f *fallback[K, V]) put(key K, generation, turn uint64, a answer[V]) {
 		return
 	}
 	s := &spare[V]{answer: a, generation: generation, turn: turn, ends: ends, weight: uint32(min(2*len(a.payload)+2*l1Overhead, 1<<31))}
-	if there, found := f.cache.GetIfPresent(key); found {
+	if there, found := f.there(key); found {
 		s.hits.Store(there.hits.Load())
 	}
 	f.cache.Set(key, s)

@@ -24,7 +24,7 @@ import (
 // another key: with as many generations as values, for each that is invalidated one
 // more, and that is read anew from the fleet.
 type level1[K Key, V any] struct {
-	cache    *otter.Cache[K, *held[V]]
+	cache    *otter.Cache[K, kept]
 	born     time.Time // what now counts from
 	ttl      time.Duration
 	needsBus bool
@@ -40,6 +40,15 @@ type level1[K Key, V any] struct {
 	closed  bool
 	sweeper *time.Timer
 }
+
+// kept is what level 1 and the fallback give to otter: a *held[V] or a *spare[V].
+// That it is not generic spares the compiler an otter of its own for each type of
+// values, which is two seconds for each in every program that has a Space of it.
+type kept interface{ weighs() uint32 }
+
+func weigh[K Key](_ K, entry kept) uint32 { return entry.weighs() }
+
+func (h *held[V]) weighs() uint32 { return h.weight }
 
 // held is a value, or the bytes to decode it from for each caller. What each hit
 // looks at comes first: it is read from memory that is far away.
@@ -74,9 +83,9 @@ func newLevel1[K Key, V any](cfg L1Config) (*level1[K, V], error) {
 	wanted := min(max(cfg.MaxBytes/bytesPerStripe, minStripes), maxStripes)
 	n := uint64(1) << (bits.Len64(wanted) - 1)
 	l := &level1[K, V]{born: time.Now(), ttl: cfg.TTL, needsBus: cfg.NeedsBus, stripes: make([]atomic.Uint64, n), stripeOf: n - 1}
-	cache, err := otter.New(&otter.Options[K, *held[V]]{
+	cache, err := otter.New(&otter.Options[K, kept]{
 		MaximumWeight: cfg.MaxBytes,
-		Weigher:       func(_ K, h *held[V]) uint32 { return h.weight },
+		Weigher:       weigh[K],
 		StatsRecorder: &l.evicted,
 	})
 	if err != nil {
@@ -114,8 +123,8 @@ func (l *level1[K, V]) sweepLater() {
 
 func (l *level1[K, V]) sweep() {
 	now := l.now()
-	for key, h := range l.cache.All() {
-		if now >= h.ends {
+	for key, entry := range l.cache.All() {
+		if h, ok := entry.(*held[V]); !ok || now >= h.ends {
 			l.cache.Invalidate(key) // and if it was replaced meanwhile: it is read anew
 		}
 	}
@@ -131,7 +140,8 @@ func (l *level1[K, V]) close() {
 }
 
 func (l *level1[K, V]) get(key K, epoch uint64, now time.Duration) (*held[V], bool) {
-	h, found := l.cache.GetIfPresent(key)
+	entry, _ := l.cache.GetIfPresent(key)
+	h, found := entry.(*held[V])
 	return h, found && now < h.ends && h.epoch == epoch && h.generation == l.generation(h.id) && !(l.needsBus && l.deaf.Load())
 }
 

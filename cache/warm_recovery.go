@@ -49,9 +49,9 @@ func (s *Space[K, V]) ranked() []K {
 		chance float64
 	}
 	var ranks []rank
-	for key, kept := range s.spares.cache.All() {
+	s.spares.each(func(key K, kept *spare[V]) {
 		ranks = append(ranks, rank{key, kept.hits.Load(), s.m.cfg.random()})
-	}
+	})
 	slices.SortFunc(ranks, func(a, b rank) int { return cmp.Compare(b.hits, a.hits) })
 	first := (len(ranks) + firstPart - 1) / firstPart
 	slices.SortFunc(ranks[first:], func(a, b rank) int { return cmp.Compare(a.chance, b.chance) })
