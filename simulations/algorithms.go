@@ -25,6 +25,9 @@ type Options struct {
 	// ring, and bounded, which stands on a ring.
 	VirtualNodes int
 
+	// MaglevTable is the number of slots of maglev; 0 means maglev.DefaultTableSize.
+	MaglevTable int
+
 	// Hasher places keys; see ring.Hasher. Ketama has its own hash.
 	Hasher ring.Hasher
 }
@@ -46,7 +49,7 @@ var algorithms = []struct {
 		return placement(rendezvous.New(nodes, rendezvous.Config{Hasher: o.Hasher}))
 	}},
 	{"maglev", func(nodes []ring.Node, o Options) (ring.Placement, error) {
-		return placement(maglev.New(nodes, maglev.Config{Hasher: o.Hasher}))
+		return placement(maglev.New(nodes, maglev.Config{TableSize: o.MaglevTable, Hasher: o.Hasher}))
 	}},
 	{"multiprobe", func(nodes []ring.Node, o Options) (ring.Placement, error) {
 		return placement(multiprobe.New(nodes, multiprobe.Config{Hasher: o.Hasher}))
@@ -110,6 +113,11 @@ func unknownAlgorithm(name string) error {
 func (o Options) validate() error {
 	if o.VirtualNodes < 0 || o.VirtualNodes > ring.MaxTokens {
 		return &InputError{What: "vnodes", Found: strconv.Itoa(o.VirtualNodes), Want: fmt.Sprintf("1 to %d, or 0 for %d", ring.MaxTokens, ring.DefaultVirtualNodes)}
+	}
+	if o.MaglevTable != 0 { // maglev knows which sizes there are
+		if _, err := maglev.New(ring.Nodes("any"), maglev.Config{TableSize: o.MaglevTable}); err != nil {
+			return inputError("maglev-table", err)
+		}
 	}
 	if err := o.Hasher.Validate(); err != nil {
 		return inputError("hash", err)

@@ -62,6 +62,10 @@ type BalanceResult struct {
 	PeakToMeanTheory *float64 `json:"peak_to_mean_theory"`
 	// MinToMean is the smallest load, the mean over the runs.
 	MinToMean *float64 `json:"min_to_mean"`
+	// Low99ToMean and High99ToMean are the loads between which 99% of the nodes
+	// lie, the mean over the runs; of fewer than 199 nodes the least and the largest.
+	Low99ToMean  *float64 `json:"low99_to_mean"`
+	High99ToMean *float64 `json:"high99_to_mean"`
 
 	// Keys is how many random keys a run counted. It is nil where the
 	// placement told the exact shares of the hash space; theory is for the same.
@@ -73,6 +77,8 @@ type BalanceResult struct {
 type balanceRow struct {
 	result BalanceResult
 	runs   []spread // of each run, so that their order does not depend on timing
+	lows   []float64
+	highs  []float64
 }
 
 // Balance measures how evenly each placement spreads load over equal nodes,
@@ -191,6 +197,8 @@ func (cfg *BalanceConfig) rows() []*balanceRow {
 				rows = append(rows, &balanceRow{
 					result: BalanceResult{Algorithm: name, Nodes: nodes, VNodes: v},
 					runs:   make([]spread, cfg.Runs),
+					lows:   make([]float64, cfg.Runs),
+					highs:  make([]float64, cfg.Runs),
 				})
 			}
 		}
@@ -227,11 +235,11 @@ func (cfg *BalanceConfig) measure(ctx context.Context, row *balanceRow, run int,
 		for i := range relative {
 			relative[i] *= float64(r.Nodes)
 		}
-		row.runs[run] = spreadOf(relative)
+		row.judge(run, relative)
 		return
 	}
 	r.Keys = new(cfg.Keys)
-	row.runs[run] = spreadOf(loadsOf(ctx, p, keys(), r.Nodes))
+	row.judge(run, loadsOf(ctx, p, keys(), r.Nodes))
 }
 
 // loadsOf returns the load of every node that the keys give, by the mean.
@@ -260,8 +268,9 @@ func (row *balanceRow) finish() BalanceResult {
 	if r.Note != "" {
 		return r
 	}
-	var squares, peaks, mins float64
-	for _, s := range row.runs {
+	var squares, peaks, mins, lows, highs float64
+	for i, s := range row.runs {
+		lows, highs = lows+row.lows[i], highs+row.highs[i]
 		squares += float64(s.cv * s.cv)
 		peaks += s.peak
 		mins += s.min
@@ -269,6 +278,7 @@ func (row *balanceRow) finish() BalanceResult {
 	runs := float64(len(row.runs))
 	r.CV = new(figure(math.Sqrt(squares / runs)))
 	r.PeakToMean, r.MinToMean = new(figure(peaks/runs)), new(figure(mins/runs))
+	r.Low99ToMean, r.High99ToMean = new(figure(lows/runs)), new(figure(highs/runs))
 	keys := 0
 	if r.Keys != nil {
 		keys = *r.Keys

@@ -51,8 +51,9 @@ func cvRows(nodes float64, off float64, vnodes ...float64) (out []published) {
 
 const (
 	beta    = "closed form: with N nodes of V tokens each, shares of the hash space are Dirichlet(V, …, V)"
-	lamping = "Lamping and Veach, \"A Fast, Minimal Memory, Consistent Hash Algorithm\", arXiv 1406.2294, table of standard errors"
-	maglev  = "Eisenbud et al., \"Maglev\", NSDI 2016: the published algorithm, table of 65,537 slots"
+	lamping = "Lamping and Veach, \"A Fast, Minimal Memory, Consistent Hash Algorithm\", arXiv 1406.2294, table of standard errors and 99% intervals"
+	small   = "Eisenbud et al., \"Maglev\", NSDI 2016: the published algorithm, table of 65,537 slots"
+	large   = "Eisenbud et al., \"Maglev\", NSDI 2016: the published algorithm, table of 655,373 slots"
 	otherly = "the same trace through another implementation with another hash"
 )
 
@@ -70,9 +71,21 @@ var evidenceTable = []evidence{
 			{"10 points", ringOf(1000, 10), "cv", 0.3151810, 0.02, "%"},
 			{"100 points", ringOf(1000, 100), "cv", 0.0996996, 0.005, "%"},
 			{"1000 points", ringOf(1000, 1000), "cv", 0.0315723, 0.0015, "%"},
+			{"1 point: 99% of the nodes have at least", ringOf(1000, 1), "low99_to_mean", 0.005, 0.002, ""},
+			{"1 point: and at most", ringOf(1000, 1), "high99_to_mean", 5.25, 0.4, ""},
+			{"10 points: 99% have at least", ringOf(1000, 10), "low99_to_mean", 0.37, 0.03, ""},
+			{"10 points: and at most", ringOf(1000, 10), "high99_to_mean", 1.98, 0.08, ""},
+			{"100 points: 99% have at least", ringOf(1000, 100), "low99_to_mean", 0.76, 0.015, ""},
+			{"100 points: and at most", ringOf(1000, 100), "high99_to_mean", 1.28, 0.025, ""},
+			{"1000 points: 99% have at least", ringOf(1000, 1000), "low99_to_mean", 0.92, 0.006, ""},
+			{"1000 points: and at most", ringOf(1000, 1000), "high99_to_mean", 1.09, 0.012, ""},
 		}},
-	{"Jump consistent hash, 1000 nodes", lamping + ": 0.00000000764, to which a million keys add the root of N/K", []string{"balance", "--algorithms", "jump", "--nodes", "1000", "--keys", "1000000", "--runs", "3"},
-		[]published{{"jump", named("jump"), "cv", math.Sqrt(999.0 / 1e6), 0.002, "%"}}},
+	{"Jump consistent hash, 1000 nodes", lamping + ": 0.00000000764, and 99% of the nodes within 0.99999998 to 1.00000002; to the first a million keys add the root of N/K, and 2.576 times that to either side of the interval", []string{"balance", "--algorithms", "jump", "--nodes", "1000", "--keys", "1000000", "--runs", "3"},
+		[]published{
+			{"jump", named("jump"), "cv", math.Sqrt(999.0 / 1e6), 0.002, "%"},
+			{"99% of the nodes have at least", named("jump"), "low99_to_mean", 0.99999998 - 2.576*math.Sqrt(999.0/1e6), 0.006, ""},
+			{"and at most", named("jump"), "high99_to_mean", 1.00000002 + 2.576*math.Sqrt(999.0/1e6), 0.006, ""},
+		}},
 	{"A node joins ten", "closed form: 1/(N+1) of the space, of one ring with a relative deviation of 1/√V; nothing moves between nodes that stay", []string{"compare", "--no-timing", "--algorithms", "ring", "--nodes", "10", "--change", "+1", "--keys", "uniform:1000000"},
 		[]published{
 			{"moved, of the hash space", named("ring"), "moved_exact", 1.0 / 11, 3 / math.Sqrt(160) / 11, "%"},
@@ -91,10 +104,14 @@ var evidenceTable = []evidence{
 		[]published{{"10 → 12", named("modulo"), "moved", 5.0 / 6, 0.0015, "%"}}},
 	{"Modulo, twice as many", "the same", []string{"compare", "--no-timing", "--algorithms", "modulo", "--nodes", "10", "--change", "+10", "--keys", "uniform:1000000"},
 		[]published{{"10 → 20", named("modulo"), "moved", 0.5, 0.002, "%"}}},
-	{"Maglev, one of 100 leaves", maglev, []string{"compare", "--no-timing", "--algorithms", "maglev", "--nodes", "100", "--change", "-1", "--keys", "uniform:2000000"},
+	{"Maglev, one of 100 leaves", small, []string{"compare", "--no-timing", "--algorithms", "maglev", "--nodes", "100", "--change", "-1", "--keys", "uniform:2000000"},
 		[]published{{"moved", named("maglev"), "moved", 0.0158, 0.0015, "%"}}},
-	{"Maglev, one of 1000 leaves", maglev, []string{"compare", "--no-timing", "--algorithms", "maglev", "--nodes", "1000", "--change", "-1", "--keys", "uniform:2000000"},
+	{"Maglev, one of 1000 leaves", small, []string{"compare", "--no-timing", "--algorithms", "maglev", "--nodes", "1000", "--change", "-1", "--keys", "uniform:2000000"},
 		[]published{{"moved", named("maglev"), "moved", 0.0065, 0.001, "%"}}},
+	{"Maglev with a larger table, one of 100 leaves", large, []string{"compare", "--no-timing", "--algorithms", "maglev", "--maglev-table", "655373", "--nodes", "100", "--change", "-1", "--keys", "uniform:2000000"},
+		[]published{{"moved, of the slots", named("maglev"), "moved_exact", 0.0114, 0.0005, "%"}}},
+	{"Maglev with a larger table, one of 1000 leaves", large, []string{"compare", "--no-timing", "--algorithms", "maglev", "--maglev-table", "655373", "--nodes", "1000", "--change", "-1", "--keys", "uniform:2000000"},
+		[]published{{"moved, of the slots", named("maglev"), "moved_exact", 0.0043, 0.0003, "%"}}},
 	{"Multi-probe with 21 probes", "Appleton and O'Reilly, arXiv 1505.00062: 1.05 is the limit; others have measured 1.10 to 1.24, so the middle of 1.05 to 1.24", []string{"balance", "--algorithms", "multiprobe", "--nodes", "100", "--runs", "10"},
 		[]published{{"largest load by the mean", named("multiprobe"), "peak_to_mean", 1.145, 0.095, ""}}},
 	{"Bounded loads", "Mirrokni, Thorup, Zadimoghaddam, arXiv 1608.01350: no node above ⌈1.25 × the mean⌉", []string{"compare", "--no-timing", "--algorithms", "bounded", "--nodes", "100", "--vnodes", "1", "--keys", "uniform:1000000"},

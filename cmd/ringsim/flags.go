@@ -7,6 +7,7 @@ import (
 
 	"github.com/ringway/ringway/internal/cli"
 	"github.com/ringway/ringway/ring"
+	"github.com/ringway/ringway/ring/maglev"
 	"github.com/ringway/ringway/simulations"
 )
 
@@ -17,6 +18,7 @@ type placementFlags struct {
 	hashSeed   uint64
 	seed       uint64
 	vnodes     int // not of balance, which takes a list
+	maglev     int // nor is this
 }
 
 func (f *placementFlags) add(cmd *cobra.Command, algorithms string) {
@@ -33,7 +35,9 @@ func (f *placementFlags) add(cmd *cobra.Command, algorithms string) {
 
 func (f *placementFlags) addVirtualNodes(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&f.vnodes, "vnodes", ring.DefaultVirtualNodes, "virtual nodes, the tokens of a node of weight 1: a `NUMBER`")
+	cmd.Flags().IntVar(&f.maglev, "maglev-table", maglev.DefaultTableSize, "slots of maglev's table, a prime: a `NUMBER`")
 	complete(cmd, "vnodes", cobra.NoFileCompletions)
+	complete(cmd, "maglev-table", cobra.NoFileCompletions)
 }
 
 // names returns the placements asked for.
@@ -59,7 +63,10 @@ func (f *placementFlags) options() (simulations.Options, error) {
 	if err == nil && (f.vnodes < 1 || f.vnodes > ring.MaxTokens) {
 		err = &cli.UsageError{Where: "--vnodes", Found: itoa(f.vnodes), Want: "1 to 16777216"}
 	}
-	return simulations.Options{VirtualNodes: f.vnodes, Hasher: h}, err
+	if err == nil && f.maglev < 0 {
+		err = &cli.UsageError{Where: "--maglev-table", Found: itoa(f.maglev), Want: "a prime, or 0 for " + itoa(maglev.DefaultTableSize)}
+	}
+	return simulations.Options{VirtualNodes: f.vnodes, MaglevTable: f.maglev, Hasher: h}, err
 }
 
 // complete sets how the shell completes a flag's value.

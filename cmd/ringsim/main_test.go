@@ -137,6 +137,8 @@ var golden = []struct {
 	{"bad-keys-cut", []string{"compare", "--keys", "testdata/cut.txt.gz"}},
 	{"bad-keys-uniform", []string{"compare", "--keys", "uniform:0"}},
 	{"bad-vnodes", []string{"compare", "--vnodes", "0"}},
+	{"bad-maglev-table", []string{"compare", "--maglev-table", "655374"}},
+	{"bad-maglev-table-below", []string{"replay", "--maglev-table", "-3"}},
 	{"bad-vnodes-word", []string{"compare", "--vnodes", "many"}},
 	{"bad-hash", []string{"compare", "--hash", "md5"}},
 	{"bad-hash-seed", []string{"compare", "--hash", "murmur3", "--hash-seed", "4294967296"}},

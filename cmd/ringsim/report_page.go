@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ringway/ringway/internal/cli"
 	"github.com/ringway/ringway/internal/cli/printable"
 	"github.com/ringway/ringway/simulations"
 	"github.com/ringway/ringway/simulations/report"
@@ -202,7 +203,7 @@ func (p *pageMaker) words() *report.Section {
 func (p *pageMaker) again() *report.Section {
 	s := &report.Section{Title: "The same again", Facts: []report.Fact{
 		{Name: "Command", Code: shellCommand(p.command)},
-		{Name: "Version and seed", Value: fmt.Sprintf("ringsim %s, seed %d. The same version, input and seed give the same page, byte for byte.", p.version, p.seed)},
+		{Name: "Version and seed", Value: p.versionAndSeed()},
 		{Name: "Workload", Value: printable.Text(describeTrace(p.report.Workload)) + "."},
 	}}
 	if p.report.Workload.Source == trace.BundledName {
@@ -212,6 +213,19 @@ func (p *pageMaker) again() *report.Section {
 		s.Summary, s.Folded = "The scenario that was run", escapeLines(p.source)
 	}
 	return s
+}
+
+// versionAndSeed does not promise what nobody can keep: a program of which it is not
+// known what it was made of cannot be made again.
+func (p *pageMaker) versionAndSeed() string {
+	text := fmt.Sprintf("ringsim %s, seed %d. ", p.version, p.seed)
+	switch {
+	case !cli.CommitKnown(p.version):
+		return text + "The same program, input and seed give the same page, byte for byte. Which commit this one was built from was not recorded: go build in a clone records it, and so does go run -buildvcs=true."
+	case cli.CommitChanged(p.version):
+		return text + "The same program, input and seed give the same page, byte for byte. This one had changes that were not committed."
+	}
+	return text + "The same version, input and seed give the same page, byte for byte."
 }
 
 // shellCommand writes a command so that a shell takes it as it was meant.

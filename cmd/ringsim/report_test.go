@@ -185,6 +185,20 @@ func TestReportIsAllOrNothing(t *testing.T) {
 	}
 }
 
+// What the page says of the program is no promise that nobody can keep.
+func TestVersionToReproduce(t *testing.T) {
+	for version, want := range map[string]string{
+		"v1.2.3":                      "ringsim v1.2.3, seed 7. The same version, input and seed give the same page, byte for byte.",
+		"devel-8b3384e01234+dirty":    "This one had changes that were not committed.",
+		"devel (commit not recorded)": "was not recorded: go build in a clone records it, and so does go run -buildvcs=true.",
+	} {
+		got := (&pageMaker{runReport: runReport{version: version, seed: 7}}).versionAndSeed()
+		if !strings.HasSuffix(got, want) || strings.Contains(got, "same version") != (version == "v1.2.3") {
+			t.Errorf("%s: %q, want it to end with %q", version, got, want)
+		}
+	}
+}
+
 func TestShellCommand(t *testing.T) {
 	for want, words := range map[string][]string{
 		"a b":             {"a", "b"},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,12 +25,14 @@ type agentFlags struct {
 	onRestart  string
 	logFormat  string
 	logLevel   string
+	level      slog.LevelVar // logLevel, of the logger that was made
 	file       string
 	printsConf bool
 }
 
-func newAgent() *cobra.Command {
-	var f agentFlags
+func newAgent() *cobra.Command { return new(agentFlags).command() }
+
+func (f *agentFlags) command() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "agent",
 		Short: "Speak for one Redis or Memcached server in its fleet",
@@ -48,7 +51,10 @@ slowly; "ringway rebalance" shows how far that is, and changes it.
 
 SIGTERM or Ctrl-C makes the node leave: it hands its keys over, for at most
 --leave-timeout, and the agent ends; a second one ends it at once. SIGHUP reads the
-files with keys and tokens again.`,
+settings again, with the files of keys and tokens that they name. What can be changed
+while the agent runs is changed: weight, move-keys, move-bytes, leave-timeout,
+log-level, token-file and encrypt-key-file. The rest is named in the log and needs a
+restart; if anything is wrong, nothing is changed and the log says what.`,
 		Example: `  ringway agent --server redis://127.0.0.1:6379 --id cache-a --bind 10.0.0.1:7946 --bootstrap
   ringway agent --server redis://127.0.0.1:6379 --server-address 10.0.0.2:6379 --id cache-b \
       --bind 10.0.0.2:7946 --join 10.0.0.1:7946 --zone eu-1 --weight 2

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"net"
 	"net/netip"
 	"strconv"
@@ -48,13 +47,17 @@ func (f *agentFlags) check(s *settings.Settings) error {
 
 // checkWeight looks at whether a ring can have a node of that weight.
 func (f *agentFlags) checkWeight(s *settings.Settings, placement ring.Config) error {
-	_, err := ring.FingerprintOf([]ring.Node{{ID: f.id, Weight: cmp.Or(f.weight, 1)}}, placement)
+	self := []ring.Node{{ID: f.id, Weight: cmp.Or(f.weight, 1)}}
+	_, err := ring.FingerprintOf(self, placement)
+	if err == nil {
+		err = membership.CheckRoom(self, placement.VirtualNodes)
+	}
 	if err == nil {
 		return nil
 	}
-	least, most := 0.5/float64(placement.VirtualNodes), float64(ring.MaxTokens)/float64(placement.VirtualNodes)
+	least, most := 0.5/float64(placement.VirtualNodes), membership.MostWeight(placement.VirtualNodes)
 	return &cli.UsageError{Where: s.Where("weight"), Found: strconv.FormatFloat(f.weight, 'g', -1, 64), Err: err,
-		Want: fmt.Sprintf("0, or %.3g to %.0f with %d virtual nodes: a ring has at most %d tokens", least, math.Floor(most), placement.VirtualNodes, ring.MaxTokens)}
+		Want: fmt.Sprintf("0, or %.3g to %.12g with %d virtual nodes: a node has at most %d tokens", least, most, placement.VirtualNodes, membership.MaxNodeTokens)}
 }
 
 // Limits of what fits into gossip, in bytes.

@@ -208,7 +208,8 @@ func (f *agentFlags) logger(s *settings.Settings, cmd *cobra.Command) (*slog.Log
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, f.logLevel) || level.UnmarshalText([]byte(f.logLevel)) != nil {
 		return nil, &cli.UsageError{Where: s.Where("log-level"), Found: cli.Quote(f.logLevel), Want: "debug, info, warn or error"}
 	}
-	options := &slog.HandlerOptions{Level: level}
+	f.level.Set(level)
+	options := &slog.HandlerOptions{Level: &f.level}
 	switch f.logFormat {
 	case "text":
 		return slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), options)), nil

@@ -225,20 +225,23 @@ func TestVariables(t *testing.T) {
 	}
 }
 
-// A weight that no ring has room for is refused, wherever it comes from.
-func TestWeightThatNoRingHasRoomFor(t *testing.T) {
+// A weight that no fleet has room for is refused, wherever it comes from.
+func TestWeightThatNoFleetHasRoomFor(t *testing.T) {
 	clearVariables(t)
-	file := writeFile(t, "agent.yaml", "weight: 104858\n")
+	file := writeFile(t, "agent.yaml", "weight: 1639\n")
 	for _, c := range []struct {
 		want, variable string
 		args           []string
 	}{
-		{"--weight: found 104858, expected 0, or 0.00313 to 104857 with 160 virtual nodes", "", []string{"--weight", "104858"}},
+		{"--weight: found 1639, expected 0, or 0.00313 to 1638 with 160 virtual nodes", "", []string{"--weight", "1639"}},
 		{"--weight: found 0.003, expected 0, or", "", []string{"--weight", "0.003"}},
-		{"RINGWAY_WEIGHT: found 104858, expected 0, or", "104858", nil},
-		{file + ":1:1: weight: found 104858, expected 0, or", "", []string{"--config", file}},
-		{"", "", []string{"--weight", "104857"}},
-		{"", "", []string{"--weight", "104858", "--virtual-nodes", "100"}},
+		{"RINGWAY_WEIGHT: found 1639, expected 0, or", "1639", nil},
+		{file + ":1:1: weight: found 1639, expected 0, or", "", []string{"--config", file}},
+		{"", "", []string{"--weight", "1638"}},
+		{"", "", []string{"--weight", "1639", "--virtual-nodes", "100"}},
+		{"--weight: found 65536, expected 0, or 0.00313 to 1638", "", []string{"--weight", "65536"}},
+		{"", "", []string{"--weight", "65536", "--virtual-nodes", "4"}},
+		{"--virtual-nodes: found 262145, expected 1 to 262144", "", []string{"--virtual-nodes", "262145"}},
 	} {
 		t.Setenv("RINGWAY_WEIGHT", c.variable)
 		code, stdout, stderr := run(append([]string{"agent", "--server", "redis://h", "--id", "a", "--bootstrap", "--print-config"}, c.args...)...)

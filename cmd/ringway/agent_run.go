@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ringway/ringway/cmd/ringway/internal/settings"
 	"github.com/ringway/ringway/internal/agent"
 )
 
@@ -44,7 +43,7 @@ func (f *agentFlags) run(cmd *cobra.Command) error {
 	finished := make(chan struct{})
 	go func() {
 		defer close(finished)
-		f.heed(a, s, n, cfg, signals, cut, ended)
+		f.heed(a, newReload(cmd, f, s, cfg), n, signals, cut, ended)
 	}()
 	err = a.Run(ctx)
 	close(ended)
@@ -57,7 +56,8 @@ func (f *agentFlags) run(cmd *cobra.Command) error {
 }
 
 // heed does what signals ask for, until the agent has ended.
-func (f *agentFlags) heed(a *agent.Agent, s *settings.Settings, n *notifier, cfg agent.Config, signals <-chan os.Signal, cut func(), ended <-chan struct{}) {
+func (f *agentFlags) heed(a *agent.Agent, again *reload, n *notifier, signals <-chan os.Signal, cut func(), ended <-chan struct{}) {
+	log := again.log
 	told := false // by a signal: what was aborted since does not count, nor does an order over HTTP
 	for {
 		select {
@@ -66,41 +66,17 @@ func (f *agentFlags) heed(a *agent.Agent, s *settings.Settings, n *notifier, cfg
 		case sig := <-signals:
 			switch {
 			case sig == syscall.SIGHUP:
-				f.reload(a, s, cfg)
+				again.read(a)
 			case told && a.Leaving():
-				cfg.Logger.Warn("a second signal: ending at once", "signal", sig.String())
+				log.Warn("a second signal: ending at once", "signal", sig.String())
 				cut()
 			default:
 				told = true
-				cfg.Logger.Info("leaving the fleet; a second signal ends at once", "signal", sig.String(), "leave_timeout", f.gossip.leaveTimeout)
+				log.Info("leaving the fleet; a second signal ends at once", "signal", sig.String(), "leave_timeout", again.leaveTimeout)
 				n.stopping()
 				a.Leave()
 			}
 		}
-	}
-}
-
-// reload reads the files with secrets again. What cannot be read stays as it is.
-func (f *agentFlags) reload(a *agent.Agent, s *settings.Settings, cfg agent.Config) {
-	if f.gossip.keyFile != "" {
-		keys, err := readKeyFile(f.gossip.keyFile, s.Where("encrypt-key-file"))
-		if err == nil {
-			err = a.SetKeys(keys)
-		}
-		if err != nil {
-			cfg.Logger.Error("the keys of the gossip stay as they are", "error", err)
-		} else {
-			cfg.Logger.Info("the keys of the gossip were read again", "keys", len(keys))
-		}
-	}
-	if f.http.tokenFile != "" {
-		token, err := readToken(f.http.tokenFile, s.Where("token-file"))
-		if err != nil {
-			cfg.Logger.Error("the token stays as it is", "error", err)
-			return
-		}
-		a.SetToken(token)
-		cfg.Logger.Info("the token was read again")
 	}
 }
 

@@ -398,10 +398,10 @@ func TestReload(t *testing.T) {
 		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		a.signal(t, syscall.SIGHUP)
-		eventually(t, message, func() (bool, any) { _, has := a.line(message); return has, a.log.String() })
+		a.reload(t, message)
 	}
-	replace(token, "short", "the token stays as it is")
+	const refused = "the settings were read again and cannot be used: all stays as it is"
+	replace(token, "short", refused)
 	if weight(first) != http.StatusAccepted {
 		t.Error("the token is gone")
 	}
@@ -409,7 +409,7 @@ func TestReload(t *testing.T) {
 	if weight(second) != http.StatusAccepted || weight(first) != http.StatusUnauthorized {
 		t.Error("the second token does not hold")
 	}
-	replace(keys, "no key", "the keys of the gossip stay as they are")
+	replace(keys, "no key", refused)
 	replace(keys, base64.StdEncoding.EncodeToString([]byte("fedcba9876543210")), "the keys of the gossip were read again")
 	b := begin(t, "b", redisURL(servertest.Redis(t)), "--join", a.gossip, "--encrypt-key-file", keys)
 	allSay(t, "a ACTIVE, b ACTIVE", a, b)

@@ -93,6 +93,9 @@ func (a *fakeAgent) members(r agentapi.Ring) agentapi.Members {
 			s.Share = current.Share(s.ID)
 		}
 		s.Since = clock.Add(-time.Duration(i*i*i*100) * time.Second)
+		if s.Health != membership.Healthy {
+			s.HealthSince = clock.Add(-time.Duration(i) * 7 * time.Second)
+		}
 		if f, err := ringsFingerprint(r); err == nil && f != "" {
 			s.Fingerprint = f[:16]
 		}

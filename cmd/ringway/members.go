@@ -33,7 +33,9 @@ func newMembers() *cobra.Command {
 where it is, the exact part of the keys that it owns, since when its state has been what
 it is, and whether its ring is that of the others. The state is one of JOINING,
 ANNOUNCED, IMPORTING, ACTIVE, LEAVING, EXPORTING and LEFT, or UNHEALTHY where a server
-does not answer its agent, or DEAD where an agent does not answer the fleet.`,
+does not answer its agent, or DEAD where an agent does not answer the fleet. Since when
+is what the node says of its own state; of UNHEALTHY and DEAD, and of what comes after
+them, it is when the agent that is asked learnt of it.`,
 		Example: `  ringway members
   ringway members --agent http://10.0.0.1:8946,http://10.0.0.2:8946
   ringway members --watch
@@ -95,6 +97,7 @@ func membersReport(m agentapi.Members, from string) cli.Report {
 				{Name: "frozen", Value: m.Frozen},
 				{Name: "ring_seen", Value: m.RingSeen},
 				{Name: "ring_nodes", Value: m.RingNodes},
+				{Name: "held", Value: m.Held},
 				{Name: "other_version", Value: m.Later},
 				{Name: "agent", Value: from},
 				{Name: "members", Value: records},
@@ -108,18 +111,23 @@ func membersReport(m agentapi.Members, from string) cli.Report {
 // memberRecord has under state what there is to know at a glance, as protocol
 // and table have it: the health where that is bad. lifecycle is what that hides.
 func memberRecord(s agentapi.MemberStatus) cli.Record {
-	since := any(nil)
-	if !s.Since.IsZero() {
-		since = s.Since.UTC().Format(time.RFC3339)
-	}
 	return cli.Record{
 		{Name: "id", Value: s.ID}, {Name: "kind", Value: string(s.Kind)}, {Name: "address", Value: s.Address},
 		{Name: "state", Value: statusOf(s)}, {Name: "weight", Value: s.Weight}, {Name: "zone", Value: s.Zone},
 		{Name: "generation", Value: s.Generation}, {Name: "share", Value: s.Share}, {Name: "fingerprint", Value: s.Fingerprint},
 		{Name: "lifecycle", Value: string(s.State)}, {Name: "health", Value: string(s.Health)},
 		{Name: "next_weight", Value: s.NextWeight}, {Name: "step", Value: string(s.Step)},
-		{Name: "since", Value: since}, {Name: "http", Value: s.HTTP},
+		{Name: "since", Value: timeText(s.StatusSince())}, {Name: "http", Value: s.HTTP},
+		{Name: "lifecycle_since", Value: timeText(s.Since)},
 	}
+}
+
+// timeText is what JSON and CSV show of a time that may not be known.
+func timeText(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UTC().Format(time.RFC3339)
 }
 
 func statusOf(s agentapi.MemberStatus) string {
@@ -172,6 +180,9 @@ func membersTrouble(b *bytes.Buffer, s cli.Style, m agentapi.Members) {
 		cli.WriteText(b, s.Bold("frozen")+fmt.Sprintf(": the agent sees %d of the %s that stay in the ring, not most of them, and evicts nobody.",
 			m.RingSeen, counted(m.RingNodes, "node")), "")
 	}
+	if m.Held != "" {
+		cli.WriteText(b, s.Bold("held")+": the agent goes by an older view of the fleet, in which there was room for all nodes: "+printable.Text(m.Held)+".", "")
+	}
 	if len(m.Later) > 0 {
 		names := make([]string, len(m.Later))
 		for i, id := range m.Later {
@@ -202,7 +213,7 @@ func memberRow(m agentapi.MemberStatus, disagrees bool, at time.Time) []string {
 	}
 	return []string{
 		shown(m.ID), string(m.Kind), statusOf(m), shown(m.Address), weight, shown(m.Zone),
-		share, generation, age(m.Since, at), agrees,
+		share, generation, age(m.StatusSince(), at), agrees,
 	}
 }
 

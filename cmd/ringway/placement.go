@@ -10,6 +10,7 @@ import (
 
 	"github.com/ringway/ringway/cmd/ringway/internal/settings"
 	"github.com/ringway/ringway/internal/cli"
+	"github.com/ringway/ringway/membership"
 	"github.com/ringway/ringway/ring"
 )
 
@@ -37,8 +38,8 @@ func addSeedFile(cmd *cobra.Command, file *string) {
 }
 
 func (f *placementFlags) config(s *settings.Settings) (cfg ring.Config, err error) {
-	if f.virtualNodes < 1 || f.virtualNodes > ring.MaxTokens {
-		return cfg, &cli.UsageError{Where: s.Where("virtual-nodes"), Found: strconv.Itoa(f.virtualNodes), Want: "1 to 16777216"}
+	if f.virtualNodes < 1 || f.virtualNodes > membership.MaxNodeTokens {
+		return cfg, &cli.UsageError{Where: s.Where("virtual-nodes"), Found: strconv.Itoa(f.virtualNodes), Want: fmt.Sprintf("1 to %d", membership.MaxNodeTokens)}
 	}
 	cfg.VirtualNodes, cfg.Hasher.HashTags = f.virtualNodes, f.hashTags
 	if cfg.Hasher.Function, err = ring.ParseHashFunction(f.hash); err != nil {

@@ -208,7 +208,13 @@ func (p *planner) rings(seed uint64) (from, to *ring.Ring, err error) {
 	if err != nil {
 		return nil, nil, usageOf(err)
 	}
-	if to, err = ring.New(after, cfg); err != nil { // too many tokens, or a weight too small for one
+	if len(p.change.add)+len(p.change.weigh) > 0 {
+		err = membership.CheckRoom(after, cfg.VirtualNodes) // agents would refuse it
+	}
+	if err == nil {
+		to, err = ring.New(after, cfg)
+	}
+	if err != nil { // too many tokens, or a weight too small for one
 		return nil, nil, &cli.UsageError{Where: "plan", Found: "a fleet that has no ring (" + err.Error() + ")", Want: "other weights", Err: err}
 	}
 	return from, to, nil

@@ -65,6 +65,7 @@ func TestShowTransition(t *testing.T) {
 	a, url := newAgentOf(t, ring.Config{VirtualNodes: 100, Hasher: ring.Hasher{HashTags: true}}, 42, moving()...)
 	disagreeing(a)
 	golden(t, "members-transition", url, "members", "--assert-agree")
+	golden(t, "members-transition-csv", url, "members", "--format", "csv") // since when is that of the status
 	golden(t, "ring-transition", url, "ring", "--assert-agree")
 	golden(t, "ring-transition-json", url, "ring", "--format", "json")
 	golden(t, "locate-transition", url, "locate", "--kind", "redis", "user:1", "user:2", "user:3", "user:4", "user:5")
@@ -76,6 +77,7 @@ func TestShowTrouble(t *testing.T) {
 	a, url := newAgentOf(t, ring.Config{}, 7, stable()...)
 	a.more = func(m *agentapi.Members) {
 		m.Frozen, m.RingSeen, m.RingNodes = true, 1, 3
+		m.Held = `membership: tokens of all 3 nodes: got 4194400, want at most 4194304; most, 262080, has node "heavy"`
 		m.Later = []string{"cache-new", "router-\x1b[31m"}
 	}
 	golden(t, "members-trouble", url, "members")

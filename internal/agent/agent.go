@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/ringway/ringway/internal/dataserver"
 	"github.com/ringway/ringway/membership/gossip"
@@ -80,6 +82,8 @@ type Agent struct {
 	patient   atomic.Bool   // it was Drain
 	exported  atomic.Bool   // all that the node had to hand over to leave
 
+	leaveTimeout atomic.Int64 // of Config.Gossip.Timing, or what it was set to since; 0: that of the network
+
 	keysMu sync.Mutex // held while keys change
 	keys   [][]byte   // guarded by keysMu
 }
@@ -111,6 +115,7 @@ func newAgent(ctx context.Context, cfg Config, data dataserver.Server, door fenc
 		cfg.Logger = slog.Default()
 	}
 	a = &Agent{cfg: cfg, log: cfg.Logger, fence: door, leaving: make(chan struct{}, 1), joined: make(chan struct{}), keys: cfg.Gossip.Keys}
+	a.leaveTimeout.Store(int64(cfg.Gossip.Timing.LeaveTimeout))
 	a.data = &server{data: data, log: a.log, counters: &a.counters}
 	a.data.restarts = newRestarts(a.data, claim{cluster: clusterOf(cfg.Gossip), id: cfg.Gossip.Name}, cfg.KeepAfterRestart, a.standing, a.others)
 	defer func() {
@@ -210,6 +215,16 @@ func (a *Agent) Run(ctx context.Context) error {
 // SetWeight changes the node's weight as soon as no other transition is under
 // way.
 func (a *Agent) SetWeight(weight float64) error { return a.gossip.SetWeight(weight) }
+
+// SetLeaveTimeout changes how long the node tries to hand its keys over when it is told
+// to end. It is for leaves that begin afterwards.
+func (a *Agent) SetLeaveTimeout(d time.Duration) error {
+	if err := a.gossip.SetLeaveTimeout(d); err != nil {
+		return fmt.Errorf("agent: %w", err)
+	}
+	a.leaveTimeout.Store(int64(d))
+	return nil
+}
 
 // follow posts every view until the gossip ends.
 func (a *Agent) follow() {

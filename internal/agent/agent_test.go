@@ -254,6 +254,7 @@ func TestMetrics(t *testing.T) {
 	for _, want := range []string{
 		`ringway_agent_build_info{go_version="go`, `version="test"} 1`,
 		`ringway_agent_frozen 0`,
+		`ringway_agent_held 0`,
 		`ringway_agent_freezes_total 0`,
 		`ringway_agent_ring_nodes 1`,
 		`ringway_agent_ring_nodes_seen 1`,
@@ -295,13 +296,15 @@ func TestHandOver(t *testing.T) {
 	for name, test := range map[string]struct {
 		result  error // of the hand-over, which otherwise waits for its context
 		timeout time.Duration
+		later   time.Duration // what it is changed to once the agent runs; 0: it is not
 		cut     bool
 		want    error
 	}{
-		"done":        {nil, time.Hour, false, nil},
-		"unfinished":  {errors.New("no"), 4 * time.Second, false, ErrUnfinished},
-		"cut off":     {errors.New("no"), time.Hour, true, ErrCut},
-		"cut, silent": {context.Canceled, time.Hour, true, ErrCut},
+		"done":                {nil, time.Hour, 0, false, nil},
+		"unfinished":          {errors.New("no"), 4 * time.Second, 0, false, ErrUnfinished},
+		"unfinished, changed": {errors.New("no"), time.Hour, 4 * time.Second, false, ErrUnfinished},
+		"cut off":             {errors.New("no"), time.Hour, 0, true, ErrCut},
+		"cut, silent":         {context.Canceled, time.Hour, 0, true, ErrCut},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -322,6 +325,14 @@ func TestHandOver(t *testing.T) {
 			}}
 			b := start(t, cfg)
 			b.active(t)
+			if test.later != 0 {
+				if err := b.SetLeaveTimeout(test.later); err != nil {
+					t.Error(err)
+				}
+			}
+			if err := b.SetLeaveTimeout(0); err == nil {
+				t.Error("no time to leave is taken for some")
+			}
 			b.Leave()
 			b.Leave() // once is enough
 			eventually(t, "keys are handed over", func() bool { return called.Load() > 0 })

@@ -14,7 +14,10 @@
 //	POST /v1/rebalance  {"pause": true, "keys_per_second": 1000, …}: for the mover;
 //	                  {"abort": true}: take the fleet back to the ring before; 202
 //	POST /v1/leave    hand the keys over and end; 202
-//	POST /v1/weight   {"weight": 2}: take another share of the keys; 202
+//	POST /v1/weight   {"id": "cache-a", "weight": 2}: take another share of the keys; 202
+//
+// An order is for the agent's own node. One with the ID of another is refused (421),
+// with where that one's agent answers.
 //
 // Those that change something need the agent's token, or where it has none a
 // connection from this machine: see guard.

@@ -43,7 +43,7 @@ func (f *front) handler() http.Handler {
 	mux.HandleFunc("GET /readyz", f.ready)
 	mux.Handle("GET /metrics", f.metrics)
 	mux.HandleFunc("POST /v1/leave", f.leave)
-	mux.HandleFunc("POST /v1/weight", f.weight)
+	mux.HandleFunc("POST "+agentapi.WeightPath, f.weight)
 	mux.HandleFunc("GET "+agentapi.RebalancePath, f.rebalance)
 	mux.HandleFunc("POST "+agentapi.RebalancePath, f.order)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -137,7 +137,7 @@ func (f *front) members(w http.ResponseWriter, _ *http.Request) {
 		deny(w, http.StatusServiceUnavailable, "no view of the fleet yet")
 		return
 	}
-	reply(w, http.StatusOK, describe(p, f.node.Members(), f.node.Status().Freeze))
+	reply(w, http.StatusOK, describe(p, f.node.Members(), f.node.Status()))
 }
 
 // health says that the process is well. What it speaks for may not be.
@@ -172,24 +172,27 @@ func (f *front) leave(w http.ResponseWriter, r *http.Request) {
 	f.accepted(w)
 }
 
+// weight takes the ID of the node that is meant, or none: it is always the weight of
+// the agent's own node, whose ID is in the answer.
 func (f *front) weight(w http.ResponseWriter, r *http.Request) {
-	var body struct {
-		Weight *float64 `json:"weight"`
-	}
-	err := decode(r, &body)
+	var o agentapi.WeightOrder
+	err := decode(r, &o)
 	switch {
 	case err != nil:
-		deny(w, http.StatusBadRequest, fmt.Sprintf(`body: got %v, want {"weight": NUMBER}`, clip(err.Error())))
+		deny(w, http.StatusBadRequest, fmt.Sprintf(`body: got %v, want {"id": ID, "weight": NUMBER}, or the weight alone`, clip(err.Error())))
 		return
-	case body.Weight == nil || !(*body.Weight > 0 && *body.Weight <= ring.MaxWeight):
+	case o.Weight == nil || !(*o.Weight > 0 && *o.Weight <= ring.MaxWeight):
 		deny(w, http.StatusBadRequest, fmt.Sprintf("weight: want a number above 0, at most %d", ring.MaxWeight))
 		return
 	}
-	if err := f.node.SetWeight(*body.Weight); err != nil {
+	if f.misdirected(w, o.ID) {
+		return
+	}
+	if err := f.node.SetWeight(*o.Weight); err != nil {
 		deny(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	f.log.Info("told to change the weight", "weight", *body.Weight, "from", r.RemoteAddr)
+	f.log.Info("told to change the node's weight", "weight", *o.Weight, "from", r.RemoteAddr)
 	f.accepted(w)
 }
 

@@ -43,15 +43,32 @@ func (f *front) order(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// misdirected refuses an order that is for another node, and reports whether it
-// did.
+// misdirected refuses an order that is for another node, with where that one's agent
+// is, and reports whether it did. It is not passed on: an agent has no token of
+// another, and whoever may tell one may not be whom the other listens to.
 func (f *front) misdirected(w http.ResponseWriter, meant string) bool {
 	id := f.node.Status().Node.ID
 	if meant == "" || meant == id {
 		return false
 	}
-	deny(w, http.StatusMisdirectedRequest, fmt.Sprintf("this is the agent of node %q, the order is for %q", id, clip(meant)))
+	deny(w, http.StatusMisdirectedRequest, fmt.Sprintf("this is the agent of node %q, the order is for %q: %s", id, clip(meant), f.whereIs(meant)))
 	return true
+}
+
+// whereIs says in words where a node's agent answers, as far as that is known.
+func (f *front) whereIs(id string) string {
+	for _, m := range f.node.Members() {
+		switch {
+		case m.ID != id:
+		case m.Kind == membership.Router:
+			return "that is a router, which has no agent"
+		case m.HTTP != "":
+			return "its agent answers at " + m.HTTP
+		default:
+			return "its agent does not tell where it answers"
+		}
+	}
+	return "this agent knows no such node"
 }
 
 // shownOrder is what a log shows of an order.

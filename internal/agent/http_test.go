@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -169,9 +170,11 @@ func TestMembers(t *testing.T) {
 	v.Disagree = []string{"router-1"}
 	post(t, f, v)
 	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600))
+	dead := since.Add(time.Hour)
 	n.members = []gossip.Member{
 		{Member: membership.Member{ID: "a", Kind: membership.Redis, Address: "10.0.0.9:1", State: membership.Joining, Weight: 1}, Alive: true},
 		{Member: membership.Member{ID: "b", Kind: membership.Redis}, Alive: true, Since: since, Fingerprint: "0011223344556677"},
+		{Member: membership.Member{ID: "d", Kind: membership.Redis, Health: membership.Dead}, Since: since, HealthSince: dead},
 		{Member: membership.Member{ID: "evicted", Kind: membership.Redis, Address: "10.0.0.8:1", State: membership.Active, Weight: 1}, Evicted: true},
 		{Member: membership.Member{ID: "later"}, Alive: true, Later: true},
 		{Member: membership.Member{ID: "returns", Kind: membership.Redis, Address: "10.0.0.7:1", State: membership.Active, Weight: 1, Generation: 7}, Evicted: true, Alive: true, Since: since},
@@ -205,6 +208,9 @@ func TestMembers(t *testing.T) {
 	}
 	if r := by["returns"]; r.State != membership.Joining || r.Share != 0 || !r.Since.IsZero() || r.Generation != 7 {
 		t.Errorf("evicted, on its way back: %+v", r)
+	}
+	if d := by["d"]; !d.Since.Equal(since) || !d.HealthSince.Equal(dead) || d.HealthSince.Location() != time.UTC || !by["b"].HealthSince.IsZero() {
+		t.Errorf("since when d is dead: %+v; b: %+v", d, by["b"])
 	}
 	if !by["b"].Since.Equal(since) || by["b"].Fingerprint != "0011223344556677" || by["a"].State != membership.Joining || m.Agree || by["d"].Health != membership.Dead {
 		t.Errorf("%+v", m)
@@ -258,9 +264,40 @@ func TestWeight(t *testing.T) {
 	if w := ask(f, "POST", "/v1/weight", `{"weight": 2.5}`); w.Code != http.StatusAccepted || len(n.weights) != 1 || n.weights[0] != 2.5 || text(w) != `{"id":"a","state":"ACTIVE","waits":""}` {
 		t.Errorf("%d, weights %v", w.Code, n.weights)
 	}
+	if w := ask(f, "POST", "/v1/weight", `{"id": "a", "weight": 3}`); w.Code != http.StatusAccepted || len(n.weights) != 2 || n.weights[1] != 3 {
+		t.Errorf("with its ID: %d, weights %v", w.Code, n.weights)
+	}
 	n.refuse = errors.New("no")
 	if w := ask(f, "POST", "/v1/weight", `{"weight": 2.5}`); w.Code != http.StatusBadRequest {
 		t.Errorf("refused: %d", w.Code)
+	}
+}
+
+// An order for another node is refused, with the way to its agent.
+func TestOrderForAnother(t *testing.T) {
+	f, n := newTestFront(t)
+	n.members = []gossip.Member{
+		{Member: membership.Member{ID: "a", Kind: membership.Redis}, HTTP: "http://10.0.0.1:8946"},
+		{Member: membership.Member{ID: "b", Kind: membership.Redis}, HTTP: "http://10.0.0.2:8946"},
+		{Member: membership.Member{ID: "c", Kind: membership.Redis}},
+		{Member: membership.Member{ID: "r", Kind: membership.Router}},
+	}
+	for id, where := range map[string]string{
+		"b": "its agent answers at http://10.0.0.2:8946", "c": "its agent does not tell where it answers",
+		"r": "that is a router, which has no agent", "x": "this agent knows no such node",
+	} {
+		want := fmt.Sprintf("this is the agent of node %q, the order is for %q: %s", "a", id, where)
+		for path, body := range map[string]string{
+			"/v1/weight": `{"id": %q, "weight": 2}`, "/v1/leave": `{"id": %q}`, "/v1/rebalance": `{"id": %q, "pause": true}`,
+		} {
+			w := ask(f, "POST", path, fmt.Sprintf(body, id))
+			if w.Code != http.StatusMisdirectedRequest || text(w) != want {
+				t.Errorf("%s for %s: %d %q, want %q", path, id, w.Code, text(w), want)
+			}
+		}
+	}
+	if n.left != 0 || len(n.weights) != 0 {
+		t.Errorf("left %d times, weights %v", n.left, n.weights)
 	}
 }
 

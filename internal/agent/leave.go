@@ -73,7 +73,7 @@ func (a *Agent) depart(ctx context.Context) error {
 	bounded, leave := ctx, a.gossip.Leave
 	if a.patient.Load() {
 		leave = a.gossip.Drain
-	} else if limit := a.cfg.Gossip.Timing.LeaveTimeout; limit > 0 {
+	} else if limit := time.Duration(a.leaveTimeout.Load()); limit > 0 {
 		var cancel context.CancelFunc
 		bounded, cancel = context.WithTimeout(ctx, limit+leaveSlack)
 		defer cancel()

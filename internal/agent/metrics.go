@@ -83,6 +83,7 @@ var metricNames = []struct {
 	{"ignored_messages_total", "Gossip that was not used.", []string{"reason"}},
 	{"conflicts_total", "Times that two members were seen with one name.", nil},
 	{"frozen", "1 if the agent evicts nobody, since it sees too few nodes of the ring.", nil},
+	{"held", "1 if the agent goes by an older view, since the ring of the newest would have too many tokens.", nil},
 	{"freezes_total", "Times that the agent began to evict nobody.", nil},
 	{"ring_nodes", "Nodes that stay in the ring, both kinds together.", nil},
 	{"ring_nodes_seen", "Those of them that the agent sees.", nil},
@@ -155,6 +156,7 @@ func (c *collector) collectNode(gauge emit) {
 	gauge("ready", truth(notReady(s) == ""))
 	gauge("weight", s.Node.Weight)
 	gauge("frozen", truth(s.Freeze.On))
+	gauge("held", truth(s.Held != nil))
 	gauge("ring_nodes", float64(s.Freeze.Stay))
 	gauge("ring_nodes_seen", float64(s.Freeze.Here))
 	gauge("epoch", float64(s.Epoch))

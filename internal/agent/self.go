@@ -60,9 +60,12 @@ func silence(s gossip.Status) string {
 // describe makes the answer to GET /v1/members of the ring and of what gossip
 // knows beside it: who shows which ring, since when, and who is there without
 // being a part of the ring's view (clients, and nodes that have only just come).
-func describe(p *posting, members []gossip.Member, freeze gossip.Freeze) agentapi.Members {
+func describe(p *posting, members []gossip.Member, self gossip.Status) agentapi.Members {
 	out := agentapi.MembersOf(p.ring)
-	out.Frozen, out.RingSeen, out.RingNodes = freeze.On, freeze.Here, freeze.Stay
+	out.Frozen, out.RingSeen, out.RingNodes = self.Freeze.On, self.Freeze.Here, self.Freeze.Stay
+	if self.Held != nil {
+		out.Held = self.Held.Error()
+	}
 	shares := p.shares()
 	known := make(map[string]int)
 	for i, m := range out.Members {
@@ -83,7 +86,7 @@ func describe(p *posting, members []gossip.Member, freeze gossip.Freeze) agentap
 		}
 		out.Members[i].Fingerprint, out.Members[i].HTTP = m.Fingerprint, m.HTTP
 		if inView {
-			out.Members[i].Since = m.Since.UTC()
+			out.Members[i].Since, out.Members[i].HealthSince = m.Since.UTC(), m.HealthSince.UTC()
 		}
 	}
 	slices.SortFunc(out.Members, func(a, b agentapi.MemberStatus) int { return bytes.Compare([]byte(a.ID), []byte(b.ID)) })

@@ -211,6 +211,7 @@ func TestMembers(t *testing.T) {
 	m.Members[0].Fingerprint = "0123456789abcdef"
 	m.Members[0].HTTP = "http://10.0.0.1:8946"
 	m.Members[0].Since = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	m.Members[0].HealthSince = time.Date(2026, 1, 2, 4, 4, 5, 0, time.UTC)
 	golden(t, "members.json", m)
 	text, err := json.Marshal(m)
 	if err != nil {
@@ -222,5 +223,27 @@ func TestMembers(t *testing.T) {
 	}
 	if m.Agree || !MembersOf(Ring{}).Agree {
 		t.Error("agree does not follow from who disagrees")
+	}
+}
+
+// TestStatusSince: of what is shown in place of the state it is another time.
+func TestStatusSince(t *testing.T) {
+	early, late := time.Unix(100, 0), time.Unix(200, 0)
+	for _, c := range []struct {
+		rule                     string
+		health                   membership.Health
+		since, healthSince, want time.Time
+	}{
+		{"a state", membership.Healthy, early, time.Time{}, early},
+		{"unhealthy", membership.Unhealthy, early, late, late},
+		{"dead, and the state changed later by its own clock", membership.Dead, late, early, early},
+		{"unhealthy, by an agent that does not tell since when", membership.Unhealthy, early, time.Time{}, time.Time{}},
+		{"well again", membership.Healthy, early, late, late},
+		{"well again, then another state", membership.Healthy, late, early, late},
+	} {
+		got := MemberStatus{Health: c.health, Since: c.since, HealthSince: c.healthSince}.StatusSince()
+		if !got.Equal(c.want) {
+			t.Errorf("%s: %v, want %v", c.rule, got, c.want)
+		}
 	}
 }

@@ -27,6 +27,10 @@ type Members struct {
 	RingSeen  int  `json:"ring_seen"`
 	RingNodes int  `json:"ring_nodes"`
 
+	// Held says why the agent goes by an older view of the fleet than there is: the
+	// ring of the newest would have too many tokens. Empty: it does not.
+	Held string `json:"held,omitempty"`
+
 	// Later names members that are seen and speak another version of the protocol,
 	// so that nothing else is known of them.
 	Later []string `json:"other_version"`
@@ -56,6 +60,20 @@ type MemberStatus struct {
 
 	HTTP  string    `json:"http,omitempty"` // where the member's agent answers, if that is known
 	Since time.Time `json:"since,omitzero"` // when State changed last, by the member's clock
+
+	// HealthSince is when the agent that answers learnt that Health has changed, by
+	// its clock; zero: the member was well when that agent first saw it, and has
+	// been since. Agents that started at different times tell different ones.
+	HealthSince time.Time `json:"health_since,omitzero"`
+}
+
+// StatusSince is since when the member's status, that is Health where that is bad
+// and State otherwise, has been what it is; zero: that is not known.
+func (s MemberStatus) StatusSince() time.Time {
+	if s.Health != membership.Healthy || s.HealthSince.After(s.Since) {
+		return s.HealthSince
+	}
+	return s.Since
 }
 
 // MembersOf returns what is known from the ring. What each member's share,
@@ -70,6 +88,8 @@ func MembersOf(r Ring) Members {
 	return m
 }
 
+const maxHeld = 2048 // bytes: an ID of 255 and what is wrong with it
+
 // check refuses what must not be shown as if it were true.
 func (m Members) check() error {
 	if err := errors.Join(checkEpoch(m.Epoch), checkNames(m.Disagree), checkNames(m.Later)); err != nil {
@@ -77,6 +97,9 @@ func (m Members) check() error {
 	}
 	if !isHex(m.Fingerprint, 32) {
 		return fmt.Errorf("fingerprint: got %s, want 64 hexadecimal digits", shown(m.Fingerprint))
+	}
+	if len(m.Held) > maxHeld {
+		return fmt.Errorf("held: got %d bytes, want at most %d", len(m.Held), maxHeld)
 	}
 	var r Ring // what it says of members is checked alike
 	if m.Members != nil {

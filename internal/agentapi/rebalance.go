@@ -110,6 +110,17 @@ type LeaveOrder struct {
 	ID string `json:"id,omitempty"`
 }
 
+// WeightPath is where an agent is told another weight of its node; the body is a
+// WeightOrder.
+const WeightPath = "/v1/weight"
+
+// WeightOrder has the ID of the node that is meant (see RebalanceOrder), or none: the
+// agent's own. There is no order for the weight of another agent's node.
+type WeightOrder struct {
+	ID     string   `json:"id,omitempty"`
+	Weight *float64 `json:"weight"` // above 0; required
+}
+
 // Check refuses an order that says nothing, or what cannot be.
 func (o RebalanceOrder) Check() error {
 	switch {

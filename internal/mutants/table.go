@@ -164,7 +164,7 @@ var mutations = []mutation{
 		"m.mayBegin() && m.fits(m.rec.Weight) {", "m.mayBegin() {",
 		path, "TestFits"},
 	{"fits/record", "nor is its record taken over", "membership/gossip/delegate.go",
-		"err := d.cfg.fitAlone(r.Weight)", "err := d.cfg.fitAlone(1)",
+		"err := d.cfg.fitAlone(r.ID, r.Weight)", "err := d.cfg.fitAlone(r.ID, 1)",
 		gossip, "TestWeightsThatNoRingHasRoomFor"},
 	{"anew/older", "a member that was cut off is no fleet begun anew", "membership/observer/anew.go",
 		"return first > last", "return first > 0 || first > last",

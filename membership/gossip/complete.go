@@ -31,6 +31,9 @@ type settings struct {
 // complete copies and checks a Config.
 func (c Config) complete() (settings, error) {
 	s := settings{Config: c}
+	if s.room == nil {
+		s.room = membership.CheckRoom
+	}
 	if c.Network < LAN || c.Network > WAN {
 		return s, fmt.Errorf("gossip: Config.Network: got %v, want LAN, Local or WAN", c.Network)
 	}
@@ -171,31 +174,34 @@ func (s *settings) completePlacement() error {
 	if p := s.Placement; p.VirtualNodes == 0 && p.Hasher.Function == 0 && p.Hasher.Seed == 0 {
 		s.Placement.Hasher.HashTags = true // as a router's zero PlacementConfig
 	}
-	if _, err := ring.FingerprintOf(ring.Nodes("any"), s.Placement); err != nil {
+	if err := s.fit(ring.Nodes("any")); err != nil {
 		return fmt.Errorf("gossip: Config.Placement: %w", err)
 	}
 	if s.Node == nil {
 		return nil
 	}
-	if err := s.fitAlone(cmp.Or(s.Node.Weight, 1)); err != nil {
+	if err := s.fitAlone(s.Name, cmp.Or(s.Node.Weight, 1)); err != nil {
 		return fmt.Errorf("gossip: Config.Node.Weight: %w", err)
 	}
 	return nil
 }
 
-// fit fails if there is no ring of these nodes: it would have too many tokens, or
-// one of them none.
+// fit fails if there is no ring of these nodes: it, or one of them, would have too
+// many tokens, or one of them none.
 func (s *settings) fit(nodes []ring.Node) error {
+	if err := s.room(nodes, s.Placement.VirtualNodes); err != nil {
+		return err
+	}
 	_, err := ring.FingerprintOf(nodes, s.Placement)
 	return err
 }
 
 // fitAlone fails if a node of that weight is too much or too little for any ring.
-func (s *settings) fitAlone(weight float64) error {
+func (s *settings) fitAlone(id string, weight float64) error {
 	if weight == 1 { // it was tried with the placement, and most have it
 		return nil
 	}
-	return s.fit([]ring.Node{{ID: "node", Weight: weight}})
+	return s.fit([]ring.Node{{ID: id, Weight: weight}})
 }
 
 // seed is a member to ask first.

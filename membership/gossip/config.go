@@ -87,6 +87,8 @@ type Config struct {
 	// Transport carries the packets instead of sockets on Bind, which is then
 	// not used, nor are packets compressed. It is shut down with the member.
 	Transport memberlist.Transport
+
+	room func(nodes []ring.Node, virtualNodes int) error // nil: membership.CheckRoom; tests have less room
 }
 
 // NodeConfig is what an agent needs to know of its node.

@@ -113,9 +113,9 @@ func (d delegate) admits(r ledger.Record) bool {
 		d.ignore(badServer, r.ID, fmt.Sprintf("its server is at %q, which AllowServers and AllowServerNames do not allow", r.Address))
 		return false
 	}
-	err := d.cfg.fitAlone(r.Weight)
+	err := d.cfg.fitAlone(r.ID, r.Weight)
 	if err == nil && r.Step != "" {
-		err = d.cfg.fitAlone(r.NextWeight)
+		err = d.cfg.fitAlone(r.ID, r.NextWeight)
 	}
 	if err != nil {
 		d.ignore(badWeight, r.ID, err.Error())

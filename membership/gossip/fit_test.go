@@ -1,6 +1,10 @@
 package gossip
 
 import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,8 +15,8 @@ import (
 )
 
 const (
-	tooMuch   = 104858 // with 160 virtual nodes more than 2^24 tokens
-	justRight = 104857
+	tooMuch   = 1639 // with 160 virtual nodes more than 2^18 tokens
+	justRight = 1638
 	tooLittle = 0.003 // no token
 )
 
@@ -59,8 +63,11 @@ func TestWeightsThatNoRingHasRoomFor(t *testing.T) {
 // not begun, and nobody else is kept waiting.
 func TestHeavyNode(t *testing.T) {
 	virtually(t, func(t *testing.T, f *fleet) {
-		f.start("a", "b")
-		f.node("heavy", func(c *Config) { c.Node.Weight = justRight })
+		small := withRoomFor(justRight)
+		f.node("a", bootstrap, small)
+		f.node("b", small)
+		f.agree(time.Minute, "a", "b")
+		f.node("heavy", small, func(c *Config) { c.Node.Weight = justRight })
 		time.Sleep(time.Minute)
 		heavy := f.members["heavy"].Status()
 		for range 100 { // now and then its keys are counted, and that is what it waits for
@@ -73,7 +80,7 @@ func TestHeavyNode(t *testing.T) {
 		if heavy.Node.State != membership.Joining || !strings.Contains(heavy.Waits, "room") {
 			t.Errorf("the heavy node is %v, waits for %q", heavy.Node.State, heavy.Waits)
 		}
-		f.node("c")
+		f.node("c", small)
 		f.agree(time.Minute, "a", "b", "c")
 		if err := f.members["a"].SetWeight(justRight); err == nil {
 			t.Error("a has a weight beside which there is no room for the others")
@@ -84,6 +91,99 @@ func TestHeavyNode(t *testing.T) {
 		time.Sleep(time.Minute)
 		if m, _ := f.view(f.members["c"]).Member("a"); m.Weight != 2 || m.Step != "" {
 			t.Errorf("a: %+v", m)
+		}
+	})
+}
+
+// withRoomFor gives a member room for nodes of so much weight together.
+func withRoomFor(weight float64) func(*Config) {
+	return func(c *Config) {
+		c.room = func(nodes []ring.Node, _ int) error {
+			total := 0.0
+			for _, n := range nodes {
+				total += n.Weight
+			}
+			if total > weight {
+				return errNoRoom
+			}
+			return nil
+		}
+	}
+}
+
+var errNoRoom = errors.New("more weight than there is room for")
+
+// TestRogueNodes: members that say they are ACTIVE, each with a weight that there is
+// room for, and too much together, change nothing: readers stay with the view that they
+// have, no server is swept and no key handed over. Once they are evicted all goes on.
+func TestRogueNodes(t *testing.T) {
+	virtually(t, func(t *testing.T, f *fleet) {
+		log, book := newLog(t, slog.LevelInfo)
+		small := withRoomFor(10)
+		names := []string{"a", "b", "c", "d", "e"}
+		f.node("a", bootstrap, small, func(c *Config) { c.Logger = log })
+		for _, name := range names[1:] {
+			f.node(name, small)
+		}
+		cfg := f.config("client")
+		small(&cfg)
+		client := f.join(cfg)
+		f.agree(2*time.Minute, names...)
+		time.Sleep(time.Minute) // the last sweeps
+		before, sweeps := f.view(client), f.servers["a"].swept()
+
+		rogue := ledger.Message{Cluster: "ringway"}
+		for _, id := range []string{"rogue-1", "rogue-2"} {
+			r := someRecord(id)
+			r.State, r.Weight, r.Stamp = membership.Active, 5, before.Epoch+1
+			rogue.Records = append(rogue.Records, r)
+		}
+		delegate{f.members["b"]}.NotifyMsg(rogue.Encode())
+		time.Sleep(10 * time.Second)
+		for name, g := range f.members {
+			if v := f.view(g); v.Epoch != before.Epoch || !slices.Equal(owners(v), names) {
+				t.Errorf("%s sees owners %v in epoch %d, want those of epoch %d", name, owners(v), v.Epoch, before.Epoch)
+			}
+			if s := g.Status(); !errors.Is(s.Held, errNoRoom) || g.Stats().Holds != 1 {
+				t.Errorf("%s: held for %v, begun %d times", name, s.Held, g.Stats().Holds)
+			}
+		}
+		if waits := f.members["a"].Status().Waits; !strings.Contains(waits, errNoRoom.Error()) {
+			t.Errorf("a waits for %q", waits)
+		}
+		if n := f.servers["a"].swept(); n != sweeps {
+			t.Errorf("a was swept %d times for nodes that nobody asks", n-sweeps)
+		}
+
+		f.agree(3*time.Minute, names...)
+		time.Sleep(time.Minute)
+		for name, g := range f.members {
+			if v := f.view(g); v.Epoch <= before.Epoch || g.Status().Held != nil {
+				t.Errorf("%s stays with epoch %d: %v", name, v.Epoch, g.Status().Held)
+			}
+		}
+		if n := strings.Count(book.String(), `level=ERROR msg="the fleet's ring would have too many tokens`); n != 1 {
+			t.Errorf("told %d times that there is no room", n)
+		}
+		if n := strings.Count(book.String(), "the fleet's ring has room for its nodes again"); n != 1 {
+			t.Errorf("told %d times that there is room again", n)
+		}
+	})
+}
+
+// TestNewcomerToACrowd: who has had no view yet gets none, and is told why.
+func TestNewcomerToACrowd(t *testing.T) {
+	virtually(t, func(t *testing.T, f *fleet) {
+		f.start("a", "b", "c")
+		cfg := f.config("late")
+		withRoomFor(2)(&cfg)
+		late := f.join(cfg)
+		delete(f.members, "late")
+		defer late.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if v, err := late.Next(ctx, 0); !errors.Is(err, errNoRoom) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %+v, %v", v, err)
 		}
 	})
 }

@@ -138,6 +138,11 @@ func (g *Gossip) open() error {
 // view, and the error of a ctx that ends says what the seeds' was.
 func (g *Gossip) Next(ctx context.Context, after uint64) (membership.View, error) {
 	v, err := g.views.Next(ctx, after)
+	if err != nil && after == 0 && ctx.Err() != nil {
+		if held := g.Status().Held; held != nil {
+			return v, fmt.Errorf("gossip: %w: %w", held, err)
+		}
+	}
 	if trouble := g.trouble.Load(); err != nil && after == 0 && ctx.Err() != nil && trouble != nil {
 		return v, fmt.Errorf("gossip: no member of cluster %q was reached (%w): %w", g.cfg.Cluster, *trouble, err)
 	}

@@ -89,6 +89,12 @@ func (s *fakeServer) remove(which func(string) bool, calls *int) (n int64, err e
 	return n, nil
 }
 
+func (s *fakeServer) swept() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sweeps
+}
+
 func (s *fakeServer) held() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

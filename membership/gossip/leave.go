@@ -32,6 +32,17 @@ func (g *Gossip) hurry(hurries bool) {
 	}
 }
 
+// SetLeaveTimeout changes Timing.LeaveTimeout, of a Leave under way too.
+func (g *Gossip) SetLeaveTimeout(d time.Duration) error {
+	if g.cfg.Node == nil || d <= 0 {
+		return fmt.Errorf("gossip: SetLeaveTimeout: got %v, want a duration above 0 for a member that is a node", d)
+	}
+	if g.ctx.Err() == nil {
+		g.inbox.post(func() { g.loop.node.machine.SetLeaveTimeout(d); g.loop.dirty = true })
+	}
+	return nil
+}
+
 // Drain is Leave without LeaveTimeout: the node is LEFT when all its keys are handed
 // over, however long that takes.
 func (g *Gossip) Drain(ctx context.Context) error {
@@ -145,7 +156,7 @@ func (g *Gossip) SetWeight(weight float64) error {
 	if err := record.Validate(); err != nil {
 		return fmt.Errorf("gossip: SetWeight: %w", err)
 	}
-	if err := g.cfg.fitAlone(weight); err != nil {
+	if err := g.cfg.fitAlone(g.cfg.Name, weight); err != nil {
 		return fmt.Errorf("gossip: SetWeight: %w", err)
 	}
 	fits := true

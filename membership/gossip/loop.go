@@ -24,9 +24,12 @@ type loop struct {
 
 	base      membership.View // what follows from the ledger and who is seen
 	stale     bool            // they have changed since
+	crowded   error           // why there is no room for base's rings; nil: there is
 	view      membership.View // base, and who disagrees; its Version is not set
 	published bool            // readers have had a first view
+	held      error           // why they do not have base; nil: they do
 	prints    prints
+	healths   healths
 
 	dirty    bool      // something has changed since the last look
 	lookedAt time.Time // when all was last looked at
@@ -37,7 +40,7 @@ type loop struct {
 func newLoop(g *Gossip) *loop {
 	l := &loop{
 		Gossip: g, ledger: ledger.New(), seen: make(map[string]*peer), gone: make(map[string]former),
-		stale: true,
+		stale: true, healths: make(healths),
 	}
 	if g.cfg.Node != nil {
 		l.node = newNode(l)

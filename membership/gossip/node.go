@@ -135,7 +135,7 @@ func (n *node) stepOnce(now time.Time) (again bool) {
 		n.machine.HandedOver(out.For)
 		return true
 	}
-	n.assign(out.Task, out.For, now)
+	n.assign(n.sensible(out.Task), out.For, now)
 	return false
 }
 

@@ -20,9 +20,10 @@ func (l *loop) publish(now time.Time) {
 		l.view = view
 		return
 	}
-	if l.published && sameView(l.view, view) {
+	if l.hold(); l.held != nil || l.published && sameView(l.view, view) {
 		return
 	}
+	l.healths.note(view.Members, now)
 	l.view, l.published = view, true
 	// The box is closed only when the member is.
 	_ = l.views.Set(func(_ membership.View, version uint64) membership.View {
@@ -47,7 +48,7 @@ func (l *loop) currentView() membership.View {
 		}
 	}
 	view.Fingerprints = l.prints.of(view, l.cfg.Placement)
-	l.base, l.stale = view, false
+	l.base, l.stale, l.crowded = view, false, l.cfg.roomFor(view)
 	return view
 }
 

@@ -23,6 +23,10 @@ type Member struct {
 	Since   time.Time      // when State changed last, by the member's own clock; zero for a client
 	HTTP    string         // the URL at which a node's agent answers; empty: none is known
 
+	// HealthSince is when this member learnt that Health has changed, by its own
+	// clock; zero: the other was well when it was first seen, and has been since.
+	HealthSince time.Time
+
 	// Epoch and Fingerprint of the ring that it shows; 0 and empty if it shows
 	// none. The fingerprint is 16 hexadecimal digits: the beginning of the
 	// current ring's if the fleet has nodes of one kind, otherwise of a hash over
@@ -62,7 +66,7 @@ func (l *loop) membersNow() []Member {
 	}
 	for _, m := range l.view.Members {
 		if shown := all[m.ID]; shown != nil { // the ledger may have changed since
-			shown.Health = m.Health
+			shown.Health, shown.HealthSince = m.Health, l.healths[m.ID].at
 		}
 	}
 	members := make([]Member, 0, len(all))
@@ -106,6 +110,7 @@ type Status struct {
 	Seeds   error          // why none was joined; nil once in contact
 	Taken   netip.AddrPort // where another member has this one's name; zero: nowhere
 	Epoch   uint64
+	Held    error // why what the fleet has become is kept from readers, who stay with the view before; nil: it is not
 
 	// Of a node; all zero for a client.
 	Node      membership.Member // as the agent announces it
@@ -130,7 +135,7 @@ func (g *Gossip) Status() Status {
 
 func (l *loop) statusNow() Status {
 	c := l.contact
-	s := Status{Name: l.cfg.Name, Gossip: l.transport.self(), Contact: c.made, Epoch: l.view.Epoch}
+	s := Status{Name: l.cfg.Name, Gossip: l.transport.self(), Contact: c.made, Epoch: l.view.Epoch, Held: l.held}
 	if !c.takenAt.IsZero() || c.joined {
 		s.Taken = c.elsewhere
 	}
@@ -150,6 +155,8 @@ func (l *loop) statusNow() Status {
 		s.Waits = "another member with its name to go"
 	case n.outvoted():
 		s.Waits = "the same placement as the fleet's, which computes another ring from the same members: compare virtual nodes, hash, hash tags and seed"
+	case l.held != nil:
+		s.Waits = "a fleet whose ring has room for its nodes: " + l.held.Error()
 	case n.alone.held:
 		s.Waits = "most of the fleet to be seen again"
 	}

@@ -98,6 +98,15 @@ func TestLeaving(t *testing.T) {
 			s.live(2 * second)
 			s.want(membership.Left)
 		}},
+		{"another LeaveTimeout counts from the beginning of the leave", func(s *stage) {
+			s.leaving()
+			s.live(50 * second)
+			s.m.SetLeaveTimeout(2 * time.Minute)
+			s.live(69 * second)
+			s.want(membership.Leaving)
+			s.live(2 * second)
+			s.want(membership.Left)
+		}},
 		{"and EXPORTING", func(s *stage) {
 			s.says("b", swept(s.leaving()))
 			s.pass(58 * second)

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ringway/ringway/membership"
 	"github.com/ringway/ringway/membership/internal/ledger"
@@ -151,6 +152,9 @@ func (m *Machine) leaveTime() (left int64) {
 	}
 	return int64(m.cfg.Timing.LeaveTimeout - m.in.Now.Sub(m.leaveFrom))
 }
+
+// SetLeaveTimeout changes Timing.LeaveTimeout, of a leave under way too.
+func (m *Machine) SetLeaveTimeout(d time.Duration) { m.cfg.Timing.LeaveTimeout = d }
 
 // mayMove reports whether keys may begin to move: all who must know of the
 // transition know of it, and nobody who receives keys holds anything old.
