@@ -123,9 +123,9 @@ func (s *Space[K, V]) decodes(id identity, payload []byte) error {
 }
 
 // Audit goes through the entries of a store, of all its nodes at once, and reports
-// what is wrong with them. It reads only, and moves no entry in the order of
-// evictions. With an error what was found until then is reported, not Complete.
-// ErrUnsupported: the store cannot list or inspect keys.
+// what is wrong with them. It reads only, which a Redis takes for a use of the key when
+// it decides what to evict. With an error what was found until then is reported, not
+// Complete. ErrUnsupported: the store cannot list or inspect keys.
 func Audit(ctx context.Context, store Store, cfg AuditConfig) (AuditReport, error) {
 	if err := checkRate("Rate", cfg.Rate); err != nil {
 		return AuditReport{}, err
@@ -306,6 +306,7 @@ func spaceOf(key string) (space string, field byte) {
 
 // identityOf returns what an entry under the key must carry: see storeKeyOf.
 func identityOf(key, space string) (id identity, known bool) {
+	key = withoutCopy(key, space)
 	if rest := key[len(space)+1:]; rest[0] == hashedMark {
 		sum, err := hex.DecodeString(rest[1:])
 		if err != nil || len(sum) != sha256.Size {

@@ -9,8 +9,9 @@ import (
 	"github.com/ringway/ringway/router/memcache"
 )
 
-// Inspector is a Store that tells of what it keeps more than Get does, and changes
-// nothing by that: neither which keys are evicted first, nor any lease.
+// Inspector is a Store that tells of what it keeps more than Get does, and changes no
+// lease by that. On Memcached it leaves no trace at all; Redis has no way to read a value
+// that is none for the order of evictions.
 type Inspector interface {
 	// Inspect returns what is under each of the keys, in their order, in one
 	// round trip to each node.

@@ -75,7 +75,7 @@ func (s *Space[K, V]) through(ctx context.Context, key K, load Loader[K, V], mod
 		return v, meta, ErrNoLoader
 	}
 	s.counters.bypassed.Add(1)
-	return s.await(ctx, query[K, V]{key: key, store: k, load: load, past: mode}, answer[V]{}, false)
+	return s.await(ctx, &query[K, V]{key: key, store: k, load: load, past: mode}, nil, false)
 }
 
 // produceThrough is produce for reads that bypass.
@@ -83,7 +83,7 @@ func (s *Space[K, V]) produceThrough(ctx context.Context, q query[K, V]) (answer
 	generation := s.l1.generation(q.store.identity)
 	a, _, err := s.loadAndStore(ctx, q, right[V]{state: HoldOff})
 	if err == nil && q.past == BypassFleet {
-		s.keepL1(q.key, generation, a)
+		s.keepL1(q.key, generation, &a)
 	}
 	return a, err
 }

@@ -34,6 +34,9 @@ func child() int {
 	if kind == "behind" {
 		run = behindRun
 	}
+	if kind == "later" {
+		run = laterRun
+	}
 	if err := run(kind, strings.Fields(addresses)); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

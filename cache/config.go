@@ -36,6 +36,10 @@ type ManagerConfig struct {
 	// L1 is as old as L1Config.TTL.
 	Bus Bus
 
+	// Invalidation is how invalidations of tags are repeated that fail: those of
+	// InvalidateTags and EraseTag of the manager. There is no SecondDelete.
+	Invalidation InvalidationConfig
+
 	// TagSpace is what tags belong to: managers with the same one, on the same
 	// fleet, mean the same by a tag. A name like that of a space; "" means "tags".
 	TagSpace string

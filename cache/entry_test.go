@@ -93,6 +93,9 @@ func TestAES(t *testing.T) {
 	if err != nil || bytes.Contains(sealed, []byte("Ada")) {
 		t.Fatalf("%q, %v", sealed, err)
 	}
+	if again, err := codec(oldSecret).Encode(user{Name: "Ada"}, id); err != nil || bytes.Equal(again, sealed) {
+		t.Errorf("sealed twice by the same nonce: %x, %v", again, err)
+	}
 	if v, err := codec(newSecret, oldSecret).Decode(sealed, id); err != nil || v.Name != "Ada" {
 		t.Errorf("with the old secret behind: %v, %v", v, err)
 	}

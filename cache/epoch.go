@@ -183,7 +183,8 @@ func decodeEpoch(value []byte) (number uint64, written time.Time, whole bool) {
 // that begins in this process after it returned sees what the source had then, or
 // later; in another process the same is true a second later, or as soon as the Bus
 // has told. Counters stay. ErrUnsupported: the space has no epochs, see
-// SpaceConfig.Epochs; ErrNotInvalidated: the fleet could not be told.
+// SpaceConfig.Epochs; ErrNotInvalidated: the fleet could not be told, and it is
+// repeated, see InvalidationConfig.
 //
 // All of the space is cold then. Versions must go on growing: an entry of a higher
 // version that the fleet still has is not replaced, dead though it is.
@@ -195,12 +196,23 @@ func (s *Space[K, V]) BumpEpoch(ctx context.Context) error {
 		return ErrUnsupported
 	}
 	s.counters.invalidated(1)
+	err := s.bumpEpoch(ctx)
+	if err != nil {
+		s.counters.storeErrors.Add(1)
+		s.later.again(ctx, laterEpoch, s.epochID, s.epochs.key)
+	}
+	return err
+}
+
+func (s *Space[K, V]) bumpEpoch(ctx context.Context) error {
+	if s.epochs == nil {
+		return ErrUnsupported // of a journal from when it had them
+	}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Loads.Timeout)
 	defer cancel()
 	number := newEpoch()
 	if _, err := s.m.cfg.Store.Set(ctx, s.epochs.key, epochEntry(number)); err != nil {
 		s.epochs.expire() // it may be there all the same
-		s.counters.storeErrors.Add(1)
 		return fmt.Errorf("%w: %s: %w", ErrNotInvalidated, s.name, err)
 	}
 	s.epochs.set(number)

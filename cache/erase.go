@@ -50,7 +50,8 @@ func (e Erased) Removed() (n int) {
 // for a second, and has them in memory for L1Config.TTL. Counters have no tags. What
 // other caches, copies of memory and backups have is for others to erase.
 //
-// With an error the report says what was removed until then; to repeat it does no harm.
+// With an error the report says what was removed until then; to repeat it does no harm,
+// and nobody else does: of what fails the tag alone is invalidated later.
 // ErrNotInvalidated: the fleet could not be told, or not all of it could be seen;
 // ErrUnsupported: the store is no Scanner, Batcher and Tagger.
 func (m *Manager) EraseTag(ctx context.Context, tag Tag) (Erased, error) {
@@ -61,6 +62,7 @@ func (m *Manager) EraseTag(ctx context.Context, tag Tag) (Erased, error) {
 	}
 	bumped, err := m.bumpTags(ctx, []tagRef{ref})
 	if err != nil {
+		m.later.tagsAgain(ctx, []tagRef{ref}, bumped)
 		return e, err
 	}
 	names, spaces := m.registered()

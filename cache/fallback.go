@@ -225,7 +225,7 @@ func (s *Space[K, V]) keepSpare(q query[K, V], generation uint64, a answer[V]) {
 func (s *Space[K, V]) shedAnswer(q query[K, V], err error) (a Answer[V]) {
 	q.away = true
 	l := looked[V]{}
-	v, meta, spareErr, found := s.orFallback(q, &l)
+	v, meta, spareErr, found := s.orFallback(&q, &l)
 	switch {
 	case found:
 		return Answer[V]{Value: v, Meta: meta, Err: spareErr}
@@ -239,15 +239,21 @@ func (s *Space[K, V]) shedAnswer(q query[K, V], err error) (a Answer[V]) {
 // orFallback answers for a store that failed, or that is cold, if the fallback has the
 // key. What it has past its time to live takes the place of what the store has, to be
 // handed out if the source is not to be asked.
-func (s *Space[K, V]) orFallback(q query[K, V], l *looked[V]) (v V, meta Meta, err error, found bool) {
+func (s *Space[K, V]) orFallback(q *query[K, V], l *looked[V]) (v V, meta Meta, err error, found bool) {
 	if s.spares == nil || !q.away && !s.watch.recovering() {
 		return v, meta, nil, false
 	}
+	return s.askFallback(q, l)
+}
+
+// askFallback is apart from orFallback, which every call takes, because it needs much
+// of the stack.
+func (s *Space[K, V]) askFallback(q *query[K, V], l *looked[V]) (v V, meta Meta, err error, found bool) {
 	if l.usable && time.Now().Before(l.a.soft) {
 		s.spares.drop(q.key) // the store has it again
 		return v, meta, nil, false
 	}
-	a, found := s.spareOf(q)
+	a, found := s.spareOf(*q)
 	if found && time.Now().Before(a.soft) {
 		v, meta, err = s.fromSpare(a)
 		return v, meta, err, true

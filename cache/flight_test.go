@@ -26,6 +26,9 @@ func TestCoalescing(t *testing.T) {
 			all.Wait()
 			loads = append(loads, src.loads.Load())
 			src.wantLoads(t, 1)
+			if n := s.Stats().Coalesced; n != uint64(callers-1) { // and not one after the other, by leases
+				t.Errorf("%d of %d callers shared a load", n, callers)
+			}
 		})
 	}
 	proofs.Record(t, proofs.Row{Proof: "coalescing", Got: fmt.Sprintf("callers %v: loads %v", all, loads)})

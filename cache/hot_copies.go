@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"math/rand/v2"
 	"strconv"
@@ -24,19 +25,25 @@ func (k storeKey) copyKey(number int) (string, bool) {
 	return text, len(text) <= maxWireKey
 }
 
-// fromCopy looks at a copy of a hot key, or fills it, and reports false if the entry
-// itself is to be looked at.
-func (s *Space[K, V]) fromCopy(ctx context.Context, key K, k storeKey) (a answer[V], found bool) {
+// pickCopy returns the key of a copy of a hot key, by chance; false: the entry itself is
+// to be looked at.
+func (s *Space[K, V]) pickCopy(key K, k storeKey) (text string, picked bool) {
 	copies := s.cfg.Hot.Copies
 	if copies < 2 || k.noEpoch || !s.hot.has(key) {
-		return a, false
+		return "", false
 	}
 	number := rand.IntN(copies)
 	if number == 0 {
-		return a, false
+		return "", false
 	}
+	return k.copyKey(number)
+}
+
+// fromCopy looks at a copy of a hot key, or fills it, and reports false if the entry
+// itself is to be looked at.
+func (s *Space[K, V]) fromCopy(ctx context.Context, key K, k storeKey) (a answer[V], found bool) {
 	there := k
-	if there.text, found = k.copyKey(number); !found {
+	if there.text, found = s.pickCopy(key, k); !found {
 		return a, false
 	}
 	a, usable, err := s.look(ctx, there)
@@ -81,4 +88,25 @@ func (s *Space[K, V]) dropCopies(ctx context.Context, k storeKey) error {
 		}
 	})
 	return errors.Join(errs...)
+}
+
+// withoutCopy returns the key of the entry that a key is of a copy of, or the key itself.
+// The mark counts only where a field would begin.
+func withoutCopy(key, space string) string {
+	rest := key[len(space)+1:]
+	if at := 1 + 2*sha256.Size; rest[0] == hashedMark && len(rest) > at {
+		rest = rest[at:]
+	} else {
+		for rest != "" && isField(rest[0]) {
+			_, after, whole := cutField(rest)
+			if !whole {
+				return key
+			}
+			rest = after
+		}
+	}
+	if rest == "" || rest[0] != copyMark {
+		return key
+	}
+	return key[:len(key)-len(rest)]
 }

@@ -147,8 +147,8 @@ func TestIndexFindsOldValues(t *testing.T) {
 	if _, _, err := s.Get(t.Context(), ada); err != nil {
 		t.Fatal(err)
 	}
-	_, _ = d.save(t.Context(), ada, member{"Ada", []string{"other@example.org"}})
-	wantMember(t, ix, "other@example.org", "Ada")
+	_, _ = d.save(t.Context(), ada, member{"Ada again", []string{"other@example.org"}})
+	wantMember(t, ix, "other@example.org", "Ada again")
 	if k, _, err := ix.Key(t.Context(), mailName{"other@example.org"}); k != ada || err != nil {
 		t.Errorf("Key: %v, %v", k, err)
 	}

@@ -42,28 +42,28 @@ func (s *Space[K, V]) invalidateMany(ctx context.Context, keys []K, stored []sto
 	}
 	s.counters.invalidated(uint64(len(keys)))
 	texts := make([]string, len(keys))
+	s.deleteTwice(ctx, AnyVersion, stored...)
 	for i, k := range stored {
 		texts[i] = k.text
-		s.deleteTwice(ctx, k, AnyVersion)
 		s.forget(keys[i], k)
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Loads.Timeout)
 	defer cancel()
 	errs = s.m.scanner.DeleteMany(ctx, texts, s.cfg.Life.HoldOff)
 	atOnce(len(stored), func(i int) { errs[i] = errors.Join(errs[i], s.dropCopies(ctx, stored[i])) })
-	failed := 0
+	var failed []storeKey
 	for i, k := range stored {
 		s.forget(keys[i], k) // what was read between the two may be the old value
 		s.tellOthers(k)
 		s.noteWrite(ctx, k, AnyVersion)
 		if errs[i] != nil {
-			failed++
+			failed = append(failed, k)
 			s.counters.storeErrors.Add(1)
-			s.deleteAgain(ctx, k, AnyVersion)
 		}
 	}
-	if failed > 0 {
-		return fmt.Errorf("%w: %s: %d of %d keys: %w", ErrNotInvalidated, s.name, failed, len(keys), errors.Join(errs...))
+	s.deleteAgain(ctx, AnyVersion, failed...)
+	if len(failed) > 0 {
+		return fmt.Errorf("%w: %s: %d of %d keys: %w", ErrNotInvalidated, s.name, len(failed), len(keys), errors.Join(errs...))
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ import (
 // more, and that is read anew from the fleet.
 type level1[K Key, V any] struct {
 	cache    *otter.Cache[K, kept]
-	born     time.Time // what now counts from
+	clock    roughClock
 	ttl      time.Duration
 	needsBus bool
 
@@ -82,7 +82,7 @@ const (
 func newLevel1[K Key, V any](cfg L1Config) (*level1[K, V], error) {
 	wanted := min(max(cfg.MaxBytes/bytesPerStripe, minStripes), maxStripes)
 	n := uint64(1) << (bits.Len64(wanted) - 1)
-	l := &level1[K, V]{born: time.Now(), ttl: cfg.TTL, needsBus: cfg.NeedsBus, stripes: make([]atomic.Uint64, n), stripeOf: n - 1}
+	l := &level1[K, V]{clock: roughClock{born: time.Now()}, ttl: cfg.TTL, needsBus: cfg.NeedsBus, stripes: make([]atomic.Uint64, n), stripeOf: n - 1}
 	cache, err := otter.New(&otter.Options[K, kept]{
 		MaximumWeight: cfg.MaxBytes,
 		Weigher:       weigh[K],
@@ -97,9 +97,8 @@ func newLevel1[K Key, V any](cfg L1Config) (*level1[K, V], error) {
 	return l, nil
 }
 
-// now is a time that only this level understands, at half the price of time.Now: it
-// reads the monotonic clock alone.
-func (l *level1[K, V]) now() time.Duration { return time.Since(l.born) }
+// now is a time that only this level understands.
+func (l *level1[K, V]) now() time.Duration { return l.clock.now() }
 
 // minSweep is the least time between two sweeps.
 const minSweep = time.Second
@@ -136,6 +135,7 @@ func (l *level1[K, V]) close() {
 	defer l.mu.Unlock()
 	l.closed = true
 	l.sweeper.Stop()
+	l.clock.end()
 	l.cache.StopAllGoroutines()
 }
 
@@ -218,7 +218,7 @@ func (s *Space[K, V]) fromL1(key K, epoch uint64) (v V, meta Meta, found bool) {
 		}
 	}
 	s.counters.l1Hits.Add(1)
-	return v, Meta{Source: FromL1, Age: max(0, now-h.stored), Version: h.version}, true
+	return v, metaL1(h, now), true
 }
 
 // holdsStill says whether what level 1 keeps can be used as far as tags and checks go.
@@ -232,7 +232,7 @@ func (s *Space[K, V]) holdsStill(h *held[V]) bool {
 
 // keepL1 keeps a fresh value in this process. An absence is not kept: whoever
 // creates the key may have no way to say so here.
-func (s *Space[K, V]) keepL1(key K, generation uint64, a answer[V]) {
+func (s *Space[K, V]) keepL1(key K, generation uint64, a *answer[V]) {
 	if s.l1 == nil || a.negative || s.l1.generation(a.id) != generation {
 		return
 	}
@@ -252,9 +252,9 @@ func (s *Space[K, V]) keepL1(key K, generation uint64, a answer[V]) {
 			h.value = s.cfg.Clone(a.value)
 		}
 	}
-	h.checked = lastChecked(&a)
+	h.checked = lastChecked(a)
 	var keeps bool
-	if h.weight, keeps = s.pin(key, h.weight); keeps && s.keepTags(&h, &a) {
+	if h.weight, keeps = s.pin(key, h.weight); keeps && s.keepTags(&h, a) {
 		s.l1.put(key, h)
 	}
 }

@@ -12,6 +12,7 @@ func withL1(c *SpaceConfig[userKey, user]) { c.L1.MaxBytes = 1 << 20 }
 
 func TestL1(t *testing.T) {
 	inBubble(t, withL1, func(t *testing.T, s *Space[userKey, user], src *source) {
+		time.Sleep(10 * time.Second)      // its end comes between two sweeps
 		wantName(t, s, "Ada", FromLoader) // and L1 is filled with it
 		wantName(t, s, "Ada", FromL1)
 		time.Sleep(31 * time.Second) // its own time to live
@@ -64,7 +65,7 @@ func TestL1Generation(t *testing.T) {
 	s := newUsers(t, newManager(t, NewMemory()), withL1)
 	k, _ := storeKeyOf(s.prefix, ada, nil, nil)
 	keep := func(generation uint64) {
-		s.keepL1(ada, generation, answer[user]{id: k.identity, envelope: envelope{soft: time.Now().Add(time.Hour)}, payload: []byte("{}")})
+		s.keepL1(ada, generation, &answer[user]{id: k.identity, envelope: envelope{soft: time.Now().Add(time.Hour)}, payload: []byte("{}")})
 	}
 	kept := func() bool { _, found := s.l1.get(ada, 0, s.l1.now()); return found }
 	for name, forget := range map[string]func(){

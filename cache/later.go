@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,11 +13,16 @@ import (
 	"github.com/ringway/ringway/cache/journal/memory"
 )
 
-// later is the invalidations of a space that are due later. They go through a journal
-// even if that is in memory, so that there is one way. Its goroutine begins with the
-// space if there is a journal, else with the first of them.
+// later is the invalidations of a space, or of the tags of a manager, that are due
+// later. They go through a journal even if that is in memory, so that there is one way.
+// Its goroutine begins with the space if there is a journal, else with the first of them.
 type later struct {
-	cfg InvalidationConfig
+	m       *Manager
+	name    string // "user/3"; "@tags" of the manager
+	cfg     InvalidationConfig
+	timeout time.Duration // of the journal, and of an attempt that is no scan
+	do      func(context.Context, *laterTask) error
+	scanned chan scanEnded // of the scan that is under way
 
 	mu          sync.Mutex // guards what follows
 	queue, dead journal.Queue
@@ -30,11 +36,16 @@ const (
 	laterLook  = time.Second // between two looks at the clock and the journal
 	laterBatch = 64          // done at a time
 	laterRead  = 1024        // read at a time
+	laterWrite = 256         // written at a time
 )
 
+func (l *later) begin(m *Manager, name string, cfg InvalidationConfig, timeout time.Duration, do func(context.Context, *laterTask) error) {
+	l.m, l.name, l.cfg, l.timeout, l.do = m, name, cfg, timeout, do
+	l.scanned = make(chan scanEnded, 1)
+}
+
 // openLater opens the queues, of a journal or in memory, and begins to work on them.
-func (s *Space[K, V]) openLater() (journal.Queue, error) {
-	l := &s.later
+func (l *later) openLater() (journal.Queue, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.queue != nil {
@@ -44,15 +55,15 @@ func (s *Space[K, V]) openLater() (journal.Queue, error) {
 	if log == nil {
 		log = memory.New(0)
 	}
-	ctx, cancel := context.WithTimeout(s.m.ctx, s.cfg.Loads.Timeout)
+	ctx, cancel := context.WithTimeout(l.m.ctx, l.timeout)
 	defer cancel()
-	queue, err := log.Queue(ctx, s.name+"/invalidations")
+	queue, err := log.Queue(ctx, l.name+"/invalidations")
 	if err != nil {
 		return nil, err
 	}
-	dead, err := log.Queue(ctx, s.name+"/dead")
+	dead, err := log.Queue(ctx, l.name+"/dead")
 	if err == nil {
-		err = s.m.run(func() { s.keepInvalidating(queue, dead) })
+		err = l.m.run(func() { l.keepInvalidating(queue, dead) })
 	}
 	if err != nil {
 		if dead != nil {
@@ -64,8 +75,14 @@ func (s *Space[K, V]) openLater() (journal.Queue, error) {
 	return queue, nil
 }
 
-func (s *Space[K, V]) endLater() error {
-	l := &s.later
+// used says whether there has been anything to do.
+func (l *later) used() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.queue != nil || l.dropped.Load() > 0
+}
+
+func (l *later) endLater() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.queue == nil {
@@ -74,43 +91,47 @@ func (s *Space[K, V]) endLater() error {
 	return errors.Join(l.queue.Close(), l.dead.Close())
 }
 
-// queueLater has a task done later. What cannot be queued is counted, and told.
-func (s *Space[K, V]) queueLater(ctx context.Context, t *laterTask) {
-	queue, err := s.openLater()
-	if err == nil {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Loads.Timeout)
-		defer cancel()
-		_, err = queue.Append(ctx, t.encode())
-	}
-	if err == nil {
-		if t.kind == laterRetry {
-			s.later.queued.Add(1)
-		}
+// queueLater has tasks of one kind done later. Those that cannot be queued are counted,
+// and told of.
+func (l *later) queueLater(ctx context.Context, tasks ...*laterTask) {
+	if len(tasks) == 0 {
 		return
 	}
-	s.later.dropped.Add(1)
-	s.m.tell(s.name, fmt.Errorf("cache: an invalidation cannot be queued: %w", err))
-}
-
-// deleteTwice has the key deleted once more, if that is wanted: it is in the journal
-// before the first time, so that nothing that becomes of this process forgets it.
-func (s *Space[K, V]) deleteTwice(ctx context.Context, k storeKey, below uint64) {
-	if d := s.cfg.Invalidation.SecondDelete; d > 0 {
-		s.queueLater(ctx, &laterTask{kind: laterSecond, due: time.Now().Add(d), below: below, identity: k.identity, key: k.text})
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.timeout)
+	defer cancel()
+	queue, err := l.openLater()
+	for part := range slices.Chunk(tasks, laterWrite) {
+		records := make([][]byte, len(part))
+		for i, t := range part {
+			records[i] = t.encode()
+		}
+		if err == nil {
+			_, err = queue.Append(ctx, records...)
+		}
+		switch {
+		case err != nil:
+			l.dropped.Add(uint64(len(part)))
+		case part[0].kind == laterRetry:
+			l.queued.Add(uint64(len(part)))
+		}
+	}
+	if err != nil {
+		l.m.tell(l.name, fmt.Errorf("cache: invalidations cannot be queued: %w", err))
 	}
 }
 
-// deleteAgain has an invalidation repeated that has failed.
-func (s *Space[K, V]) deleteAgain(ctx context.Context, k storeKey, below uint64) {
-	due := time.Now().Add(growing(s.later.cfg.Pause, s.later.cfg.MaxPause, 0, s.m.cfg.random()))
-	s.queueLater(ctx, &laterTask{kind: laterRetry, due: due, below: below, identity: k.identity, key: k.text})
+// firstRetry is when what has just failed is tried again.
+func (l *later) firstRetry() time.Time { return l.retryAt(0) }
+
+func (l *later) retryAt(failed int) time.Time {
+	return time.Now().Add(growing(l.cfg.Pause, l.cfg.MaxPause, failed, l.m.cfg.random()))
 }
 
 // keepInvalidating does what is due.
-func (s *Space[K, V]) keepInvalidating(queue, dead journal.Queue) {
+func (l *later) keepInvalidating(queue, dead journal.Queue) {
 	var tasks laterTasks
-	for failed := 0; s.m.ctx.Err() == nil; {
-		ctx, cancel := context.WithTimeout(s.m.ctx, tasks.wait(time.Now(), laterLook))
+	for failed := 0; l.m.ctx.Err() == nil; {
+		ctx, cancel := context.WithTimeout(l.m.ctx, tasks.wait(time.Now(), laterLook))
 		records, err := queue.Read(ctx, laterRead)
 		timeout := ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded)
 		cancel()
@@ -118,120 +139,107 @@ func (s *Space[K, V]) keepInvalidating(queue, dead journal.Queue) {
 			if errors.Is(err, journal.ErrClosed) {
 				return
 			}
-			s.m.tell(s.name, fmt.Errorf("cache: invalidations: %w", err))
-			s.sleepLater(growing(s.later.cfg.Pause, s.later.cfg.MaxPause, failed, s.m.cfg.random()))
+			l.m.tell(l.name, fmt.Errorf("cache: invalidations: %w", err))
+			l.sleepLater(growing(l.cfg.Pause, l.cfg.MaxPause, failed, l.m.cfg.random()))
 			failed++
 		} else {
 			failed = 0
 		}
-		s.take(&tasks, records, queue)
+		l.take(&tasks, records, queue)
+		l.endScan(&tasks, queue, dead)
 		for due := tasks.due(time.Now(), laterBatch); len(due) > 0; due = tasks.due(time.Now(), laterBatch) {
-			s.invalidateDue(&tasks, due, queue, dead)
+			l.invalidateDue(&tasks, due, queue, dead)
 		}
-		s.lookLater(queue)
+		l.lookLater(queue)
 	}
 }
 
-func (s *Space[K, V]) sleepLater(d time.Duration) {
+func (l *later) sleepLater(d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-s.m.ctx.Done():
+	case <-l.m.ctx.Done():
 	}
 }
 
 // take adds what was read. A record that is no invalidation cannot be done by waiting:
 // it is told of, and dropped.
-func (s *Space[K, V]) take(tasks *laterTasks, records []journal.Record, queue journal.Queue) {
+func (l *later) take(tasks *laterTasks, records []journal.Record, queue journal.Queue) {
 	for _, r := range records {
 		t, err := decodeLaterTask(r.Data)
 		if err != nil {
-			s.later.dropped.Add(1)
-			s.m.tell(s.name, fmt.Errorf("record %d of the journal is dropped: %w", r.Number, err))
-			s.endTask(queue, []uint64{r.Number})
+			l.dropped.Add(1)
+			l.m.tell(l.name, fmt.Errorf("record %d of the journal is dropped: %w", r.Number, err))
+			l.endTask(queue, []uint64{r.Number})
 			continue
 		}
 		t.since = r.Time()
 		// A clock that was put back, or another's, must not put it off for ever.
-		if latest := time.Now().Add(max(s.cfg.Invalidation.SecondDelete, s.later.cfg.Pause)); t.due.After(latest) {
+		if latest := time.Now().Add(max(l.cfg.SecondDelete, l.cfg.Pause)); t.due.After(latest) {
 			t.due = latest
 		}
 		tasks.add(t, r.Number)
 	}
 }
 
-func (s *Space[K, V]) invalidateDue(tasks *laterTasks, due []*laterTask, queue, dead journal.Queue) {
+func (l *later) invalidateDue(tasks *laterTasks, due []*laterTask, queue, dead journal.Queue) {
+	due = l.beginScans(tasks, due)
 	errs := make([]error, len(due))
-	atOnce(len(due), func(i int) { errs[i] = s.deleteNow(due[i]) })
+	atOnce(len(due), func(i int) { errs[i] = l.attempt(due[i], l.timeout) })
 	var done []uint64
 	for i, t := range due {
-		if errs[i] != nil && s.m.ctx.Err() != nil {
-			continue // closed: it comes again
-		}
-		if errs[i] != nil {
-			t.failed++
-			if t.kind = laterRetry; t.failed < s.later.cfg.Attempts {
-				t.due = time.Now().Add(growing(s.later.cfg.Pause, s.later.cfg.MaxPause, t.failed, s.m.cfg.random()))
-				tasks.again(t)
-				continue
-			}
-			s.giveUp(t, errs[i], dead)
-		}
-		tasks.ended(t)
-		done = append(done, t.numbers...)
+		done = append(done, l.attempted(tasks, t, errs[i], dead)...)
 	}
-	s.endTask(queue, done)
+	l.endTask(queue, done)
+}
+
+// attempt does what a task says. The store is asked once: it is asked again later.
+func (l *later) attempt(t *laterTask, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(l.m.ctx, timeout)
+	defer cancel()
+	second := t.kind == laterSecond
+	if !second {
+		l.retried.Add(1)
+	}
+	err := l.do(ctx, t)
+	switch {
+	case err != nil:
+	case second:
+		l.second.Add(1)
+	default:
+		l.mended.Add(1)
+	}
+	return err
+}
+
+// attempted returns the records of the journal that are done with: all of the task's,
+// or none, if it is to be tried again.
+func (l *later) attempted(tasks *laterTasks, t *laterTask, err error, dead journal.Queue) (done []uint64) {
+	if err != nil && l.m.ctx.Err() != nil {
+		return nil // closed: it comes again
+	}
+	if err != nil {
+		t.failed++
+		if t.kind = laterRetry; t.failed < l.cfg.Attempts {
+			t.due = l.retryAt(t.failed)
+			tasks.again(t)
+			return nil
+		}
+		l.giveUp(t, err, dead)
+	}
+	tasks.ended(t)
+	return t.numbers
 }
 
 // endTask has the journal forget records. If it fails, they are done once more one day.
-func (s *Space[K, V]) endTask(queue journal.Queue, numbers []uint64) {
+func (l *later) endTask(queue journal.Queue, numbers []uint64) {
 	if len(numbers) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.m.ctx), s.cfg.Loads.Timeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(l.m.ctx), l.timeout)
 	defer cancel()
 	if err := queue.Done(ctx, numbers...); err != nil {
-		s.m.tell(s.name, fmt.Errorf("cache: invalidations: %w", err))
+		l.m.tell(l.name, fmt.Errorf("cache: invalidations: %w", err))
 	}
-}
-
-// deleteNow deletes the key, here and on the fleet. The store is asked once: it is
-// asked again later.
-func (s *Space[K, V]) deleteNow(t *laterTask) error {
-	ctx, cancel := context.WithTimeout(s.m.ctx, s.cfg.Loads.Timeout)
-	defer cancel()
-	k := storeKey{text: t.key, identity: t.identity}
-	holdOff := s.cfg.Life.HoldOff
-	if t.kind == laterSecond {
-		holdOff = 0
-	} else {
-		s.later.retried.Add(1)
-	}
-	s.forgetKey(k)
-	err := errors.Join(s.m.cfg.Store.Delete(ctx, k.text, t.below, holdOff), s.dropCopies(ctx, k))
-	s.forgetKey(k)
-	if err != nil {
-		s.storeFailed(ctx, err)
-		return err
-	}
-	s.tellOthers(k)
-	if t.kind == laterSecond {
-		s.later.second.Add(1)
-	} else {
-		s.later.mended.Add(1)
-	}
-	return nil
-}
-
-// forgetKey is forget for a key of which only the store's name is known.
-func (s *Space[K, V]) forgetKey(k storeKey) {
-	s.changed(Change{Space: s.name, Key: k.identity})
-	if s.epochs != nil {
-		k.epoch, _ = s.epochs.now()
-	}
-	if k.tagged = s.tagged(); k.tagged {
-		k.turn = s.m.tags.all.Load()
-	}
-	s.flights.forget(k.flight())
 }

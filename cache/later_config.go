@@ -7,9 +7,9 @@ import (
 	"github.com/ringway/ringway/cache/journal"
 )
 
-// InvalidationConfig is about invalidations that are due later: those that failed, and
-// the second of two. All are done by this process, or by one that shares the journal,
-// in the background.
+// InvalidationConfig is about invalidations that are due later: those that failed, of
+// keys, tags, patterns and epochs, and the second of two. All are done by this process,
+// or by one that shares the journal, in the background.
 type InvalidationConfig struct {
 	// SecondDelete is how long after an invalidation the key is deleted once more: for
 	// a source whose replicas lag now and then by more than LifeConfig.HoldOff, and
@@ -39,9 +39,10 @@ type InvalidationConfig struct {
 
 // DeadInvalidation is one that was given up: the entry may be old until it ends.
 type DeadInvalidation struct {
-	Space string // "user/3"
-	Key   string // as the store has it
-	Below uint64 // the version below which entries are to go
+	Space string // "user/3"; of ManagerConfig.Invalidation "@tags"
+	What  string // "key", "tag", "pattern" or "epoch"
+	Key   string // as the store has it; of a pattern its fields, and '*' for any, after the prefix of the space
+	Below uint64 // of a key: the version below which entries are to go
 	Since time.Time
 	Err   string // of the last attempt; empty for what another process gave up
 }

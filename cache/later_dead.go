@@ -12,28 +12,26 @@ import (
 const maxDead = 10_000
 
 // giveUp makes a task a dead one.
-func (s *Space[K, V]) giveUp(t *laterTask, cause error, dead journal.Queue) {
-	s.later.died.Add(1)
-	d := DeadInvalidation{Space: s.name, Key: t.key, Below: t.below, Since: t.since, Err: cause.Error()}
+func (l *later) giveUp(t *laterTask, cause error, dead journal.Queue) {
+	l.died.Add(1)
+	d := DeadInvalidation{Space: l.name, What: t.what.String(), Key: t.key, Below: t.below, Since: t.since, Err: cause.Error()}
 	buried := *t
 	buried.kind, buried.due = laterDead, t.since
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.m.ctx), s.cfg.Loads.Timeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(l.m.ctx), l.timeout)
 	defer cancel()
 	if _, err := dead.Append(ctx, buried.encode()); err != nil {
-		s.later.dropped.Add(1)
-		s.m.tell(s.name, err)
+		l.dropped.Add(1)
+		l.m.tell(l.name, err)
 	}
-	if s.later.cfg.OnDead != nil {
-		s.later.cfg.OnDead(d)
+	if l.cfg.OnDead != nil {
+		l.cfg.OnDead(d)
 	}
 }
 
-// DeadInvalidations returns the invalidations that were given up, the oldest first, at
-// most 10,000: with a journal those of earlier processes, and of others that share it.
-func (s *Space[K, V]) DeadInvalidations(ctx context.Context) ([]DeadInvalidation, error) {
-	s.later.mu.Lock()
-	dead := s.later.dead
-	s.later.mu.Unlock()
+func (l *later) listDead(ctx context.Context) ([]DeadInvalidation, error) {
+	l.mu.Lock()
+	dead := l.dead
+	l.mu.Unlock()
 	if dead == nil {
 		return nil, nil
 	}
@@ -44,19 +42,18 @@ func (s *Space[K, V]) DeadInvalidations(ctx context.Context) ([]DeadInvalidation
 	var all []DeadInvalidation
 	for _, r := range records {
 		if t, err := decodeLaterTask(r.Data); err == nil {
-			all = append(all, DeadInvalidation{Space: s.name, Key: t.key, Below: t.below, Since: t.due})
+			all = append(all, DeadInvalidation{Space: l.name, What: t.what.String(), Key: t.key, Below: t.below, Since: t.due})
 		}
 	}
 	return all, nil
 }
 
-// ReviveInvalidations has those that were given up tried anew, and returns how many.
-func (s *Space[K, V]) ReviveInvalidations(ctx context.Context) (int, error) {
-	s.later.mu.Lock()
-	queue, dead := s.later.queue, s.later.dead
-	s.later.mu.Unlock()
+func (l *later) revive(ctx context.Context) (int, error) {
+	l.mu.Lock()
+	queue, dead := l.queue, l.dead
+	l.mu.Unlock()
 	switch {
-	case s.m.ctx.Err() != nil:
+	case l.m.ctx.Err() != nil:
 		return 0, ErrClosed
 	case queue == nil:
 		return 0, nil
@@ -84,22 +81,21 @@ func (s *Space[K, V]) ReviveInvalidations(ctx context.Context) (int, error) {
 }
 
 // lookLater notes how much waits.
-func (s *Space[K, V]) lookLater(queue journal.Queue) {
-	ctx, cancel := context.WithTimeout(s.m.ctx, s.cfg.Loads.Timeout)
+func (l *later) lookLater(queue journal.Queue) {
+	ctx, cancel := context.WithTimeout(l.m.ctx, l.timeout)
 	defer cancel()
 	oldest, depth, err := queue.Peek(ctx, 1)
 	if err != nil {
 		return // the reader says why
 	}
-	s.later.mu.Lock()
-	defer s.later.mu.Unlock()
-	if s.later.depth, s.later.oldest = depth, (time.Time{}); len(oldest) > 0 {
-		s.later.oldest = oldest[0].Time()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.depth, l.oldest = depth, (time.Time{}); len(oldest) > 0 {
+		l.oldest = oldest[0].Time()
 	}
 }
 
-func (s *Space[K, V]) laterStats() LaterStats {
-	l := &s.later
+func (l *later) stats() LaterStats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	st := LaterStats{Depth: l.depth, Queued: l.queued.Load(), Second: l.second.Load(), Retried: l.retried.Load(),

@@ -300,7 +300,7 @@ func TestShedIsNotInherited(t *testing.T) {
 		s.flights.byKey[k.flight()] = f // one that gave way, and is about to end
 		s.flights.mu.Unlock()
 		time.AfterFunc(10*time.Millisecond, func() { s.flights.leave(k.flight(), f); close(f.done) })
-		if v, _, err := s.await(context.Background(), q, answer[int]{}, false); err != nil || v != 1 {
+		if v, _, err := s.await(context.Background(), &q, nil, false); err != nil || v != 1 {
 			t.Errorf("%v, %v", v, err)
 		}
 	})

@@ -29,7 +29,7 @@ func (s *Space[K, V]) produce(ctx context.Context, q query[K, V], f *flight[answ
 			return a, err
 		}
 		if r.state == Hit {
-			s.keepL1(q.key, generation, r.found)
+			s.keepL1(q.key, generation, &r.found)
 			return r.found, nil
 		}
 		if attempt == attempts {
@@ -43,7 +43,7 @@ func (s *Space[K, V]) produce(ctx context.Context, q query[K, V], f *flight[answ
 		}
 		switch {
 		case filled == Stored:
-			s.keepL1(q.key, generation, a)
+			s.keepL1(q.key, generation, &a)
 			return a, nil
 		case filled == Lost && attempt < attempts:
 			s.counters.reloads.Add(1)

@@ -14,18 +14,27 @@ func (s *Space[K, V]) lookup(ctx context.Context, k storeKey) (a answer[V], usab
 
 // look is lookup that tells a miss from a store that fails, which is an error.
 func (s *Space[K, V]) look(ctx context.Context, k storeKey) (a answer[V], usable bool, err error) {
+	var l looked[V]
+	s.lookInto(ctx, k, &l)
+	return l.a, l.usable, l.err
+}
+
+// lookInto is look into the place of the caller, which is empty: answers are large, and
+// would be copied at every step between the store and the caller of Get.
+func (s *Space[K, V]) lookInto(ctx context.Context, k storeKey, l *looked[V]) {
 	asking, ended := s.observe(ctx, OpLookup)
 	e, have, err := s.lookOne(asking, k)
 	ended(Outcome{Err: err})
 	if err != nil {
 		s.storeFailed(ctx, err)
-		return a, false, s.noteLookup(ctx, err, &a)
+		l.err = s.noteLookup(ctx, err, &l.a)
+		return
 	}
-	a, usable = s.open(k, e)
-	if usable && !s.tagsHold(ctx, have, &a) {
-		a, usable = answer[V]{}, false
+	l.usable = s.openInto(k, e, &l.a)
+	if l.usable && !s.tagsHold(ctx, have, &l.a) {
+		l.a, l.usable = answer[V]{}, false
 	}
-	return a, usable, s.noteLookup(ctx, nil, &a)
+	l.err = s.noteLookup(ctx, nil, &l.a)
 }
 
 // storeFailed counts and reports an error of the store that is no miss.
@@ -39,32 +48,46 @@ func (s *Space[K, V]) storeFailed(ctx context.Context, err error) {
 
 // open decodes an entry. One that is no use is counted, and no error.
 func (s *Space[K, V]) open(k storeKey, e Entry) (a answer[V], usable bool) {
-	a, err := s.decodeEntry(k, e)
-	if err != nil {
+	usable = s.openInto(k, e, &a)
+	return a, usable
+}
+
+// openInto is open into the place of the caller, which is empty.
+func (s *Space[K, V]) openInto(k storeKey, e Entry, a *answer[V]) (usable bool) {
+	if err := s.decodeInto(k, e, a); err != nil {
 		s.counters.useless(err)
-		return answer[V]{}, false
+		*a = answer[V]{}
+		return false
 	}
 	a.opened = time.Now()
-	return a, a.opened.Before(a.hard)
+	return a.opened.Before(a.hard)
 }
 
 func (s *Space[K, V]) decodeEntry(k storeKey, e Entry) (a answer[V], err error) {
-	if a.envelope, err = decodeEnvelope(e.Value, s.cfg.Schema, k.identity); err != nil {
+	if err = s.decodeInto(k, e, &a); err != nil {
 		return answer[V]{}, err
 	}
+	return a, nil
+}
+
+// decodeInto leaves whatever it has read if there is an error.
+func (s *Space[K, V]) decodeInto(k storeKey, e Entry, a *answer[V]) (err error) {
+	if a.envelope, err = decodeEnvelope(e.Value, s.cfg.Schema, k.identity); err != nil {
+		return err
+	}
 	if a.epoch != k.epoch || k.noEpoch {
-		return answer[V]{}, errOtherEpoch
+		return errOtherEpoch
 	}
 	if !k.hasTags(&a.envelope) {
-		return answer[V]{}, errOtherTags
+		return errOtherTags
 	}
 	if !a.negative {
 		if a.value, err = s.decode(a.envelope.payload, k.identity); err != nil {
-			return answer[V]{}, err
+			return err
 		}
 	}
 	a.payload, a.id, a.source, a.turn, a.asked = a.envelope.payload, k.identity, FromL2, k.turn, k.asked
-	return a, nil
+	return nil
 }
 
 // decode never panics, whatever the codec makes of bytes from outside.

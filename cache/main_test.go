@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -143,11 +144,19 @@ func newUsers(t testing.TB, m *Manager, change func(*SpaceConfig[userKey, user])
 	if change != nil {
 		change(&cfg)
 	}
+	if cfg.Codec == nil && cfg.Clone == nil {
+		cfg.Clone = cloneUser // so that hits in level 1 are prompt where they can be
+	}
 	s, err := NewSpace(m, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
+}
+
+func cloneUser(u user) user {
+	u.Roles = slices.Clone(u.Roles)
+	return u
 }
 
 func mustGet(t testing.TB, s *Space[userKey, user], key userKey) (user, Meta) {

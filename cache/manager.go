@@ -17,6 +17,7 @@ type Manager struct {
 	count   Counter // nil: likewise
 	tagger  Tagger  // nil: likewise
 	tags    tagTurns
+	later   later   // invalidations of tags
 	scanner Scanner // nil: likewise
 	retries *retryBudget
 
@@ -76,10 +77,31 @@ func NewManager(cfg ManagerConfig) (*Manager, error) {
 	m.count, _ = cfg.Store.(Counter)
 	m.tagger, _ = cfg.Store.(Tagger)
 	m.scanner, _ = cfg.Store.(Scanner)
+	if s, partly := cfg.Store.(abilities); partly {
+		if !s.tags() {
+			m.tagger = nil
+		}
+		if !s.scans() {
+			m.scanner = nil
+		}
+	}
 	m.tags.name = tagMark + cfg.TagSpace
 	m.tags.prefix = m.tags.name + "/"
+	if cfg.Invalidation, err = cfg.Invalidation.withDefaults(); err != nil {
+		return nil, err
+	}
+	if cfg.Invalidation.SecondDelete != 0 {
+		return nil, configError("Invalidation.SecondDelete", cfg.Invalidation.SecondDelete, "0: tags have none")
+	}
 	m.ctx, m.close = context.WithCancel(context.Background())
 	m.deaf = true
+	m.later.begin(m, m.tags.name, cfg.Invalidation, tagTimeout, m.doLater)
+	if m.tagger != nil && cfg.Invalidation.Journal != nil {
+		if _, err := m.later.openLater(); err != nil {
+			m.close()
+			return nil, err
+		}
+	}
 	if cfg.Bus != nil {
 		_ = m.run(func() {
 			if err := cfg.Bus.Run(m.ctx, listener{m}); err != nil && m.ctx.Err() == nil {
@@ -93,7 +115,9 @@ func NewManager(cfg ManagerConfig) (*Manager, error) {
 // Close ends the loads that are under way, and waits for their loaders to return.
 // Callers that wait get ErrClosed, and so do all later calls. The store stays open.
 // Spaces that write behind have their sources take what they have, for as long as
-// WriteBehindConfig.Drain: ErrNotApplied says that some is left over, in the journal.
+// WriteBehindConfig.Drain: ErrNotApplied says that some is left over, in the journal. It
+// is about writes of this process, and those that it has found in the journal: of those that
+// others have made since, in a journal that is shared, BehindStats.Left tells.
 func (m *Manager) Close() error {
 	m.mu.Lock()
 	m.closed = true
@@ -105,6 +129,9 @@ func (m *Manager) Close() error {
 	m.work.Wait()
 	for _, s := range spaces {
 		s.end()
+	}
+	if ended := m.later.endLater(); ended != nil {
+		m.tell(m.tags.name, ended)
 	}
 	return err
 }

@@ -2,7 +2,6 @@ package cache
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -15,8 +14,8 @@ type Answer[V any] struct {
 }
 
 // GetMany is Get for many keys: one round trip to each node for those that are
-// cached, and for those that are not one for their leases, one call of LoadMany, and
-// one to store them. Keys that another process loads at the moment, or whose value
+// cached, and for those that are not, or not any more, one for their leases, one call of
+// LoadMany, and one to store them. Of a hot key it looks at one of its copies. Keys that another process loads at the moment, or whose value
 // is old, are seen to one by one, at the same time. Each key has an Answer of its
 // own; those of the others are valid whatever became of it.
 func (s *Space[K, V]) GetMany(ctx context.Context, keys []K) map[K]Answer[V] {
@@ -78,6 +77,7 @@ type looked[V any] struct {
 	a          answer[V]
 	usable     bool
 	generation uint64
+	there      bool  // of a batch: an entry, be it of no use
 	err        error // of the store, no miss; or ErrShed
 }
 
@@ -99,15 +99,16 @@ func (s *Space[K, V]) getMany(ctx context.Context, asked []query[K, V], answers 
 	for i := range asked {
 		q := &asked[i]
 		q.away = found[i].err != nil
-		v, meta, err, spare := s.orFallback(*q, &found[i])
+		v, meta, err, spare := s.orFallback(q, &found[i])
 		switch {
 		case spare:
 			answers[q.key] = Answer[V]{Value: v, Meta: meta, Err: err}
 		case found[i].usable && now.Before(found[i].a.soft): // nobody waits for anything
 			found[i].a.own = true
-			v, meta, err := s.answer(ctx, *q, found[i].generation, found[i].a, true)
+			v, meta, err := s.answer(ctx, q, found[i].generation, &found[i].a, true)
 			answers[q.key] = Answer[V]{Value: v, Meta: meta, Err: err}
 		case !found[i].usable && !q.away && !q.store.noEpoch && s.cfg.LoadMany != nil && s.m.leaser != nil && s.m.batch != nil:
+			q.useless = found[i].there
 			missing = append(missing, *q)
 		default:
 			others = append(others, i)
@@ -116,7 +117,7 @@ func (s *Space[K, V]) getMany(ctx context.Context, asked []query[K, V], answers 
 	results := make([]Answer[V], len(others))
 	atOnce(len(others), func(n int) {
 		i, r := others[n], &results[n]
-		r.Value, r.Meta, r.Err = s.answer(ctx, asked[i], found[i].generation, found[i].a, found[i].usable)
+		r.Value, r.Meta, r.Err = s.answer(ctx, &asked[i], found[i].generation, &found[i].a, found[i].usable)
 	})
 	for n, i := range others {
 		answers[asked[i].key] = results[n]
@@ -124,7 +125,7 @@ func (s *Space[K, V]) getMany(ctx context.Context, asked []query[K, V], answers 
 	s.loadMany(ctx, missing, answers)
 }
 
-func (s *Space[K, V]) lookupMany(ctx context.Context, asked []query[K, V], found []looked[V]) {
+func (s *Space[K, V]) lookupEntries(ctx context.Context, asked []query[K, V], found []looked[V]) {
 	if s.m.batch == nil {
 		atOnce(len(asked), func(i int) {
 			l := &found[i]
@@ -145,6 +146,7 @@ func (s *Space[K, V]) lookupMany(ctx context.Context, asked []query[K, V], found
 			found[i].err = s.noteLookup(ctx, r.Err, &found[i].a)
 			continue
 		}
+		found[i].there = true
 		if found[i].a, found[i].usable = s.open(asked[i].store, r.Entry); found[i].usable {
 			found[i].usable = s.tagsHold(ctx, nil, &found[i].a)
 		}
@@ -164,23 +166,28 @@ func (s *Space[K, V]) loadMany(ctx context.Context, missing []query[K, V], answe
 	for i, q := range missing {
 		generations[i] = s.l1.generation(q.store.identity)
 	}
-	asking, ended := s.observe(ctx, OpLease)
-	grants := s.m.batch.LeaseMany(asking, storeKeys(missing), LeaseRequest{Life: s.cfg.Loads.Lease})
-	ended(Outcome{Err: firstFailure(grants), Keys: len(missing)})
+	grants := s.leaseMany(ctx, missing)
+	found := s.freshMany(ctx, missing, grants)
 	won := batchLoad[K, V]{}
 	var others []query[K, V]
 	for i, q := range missing {
-		if grants[i].Err == nil && grants[i].Grant.State == Won {
-			won.add(q, grants[i].Grant.Lease, generations[i])
-		} else {
+		switch {
+		case grants[i].Err != nil || grants[i].Grant.State != Won:
 			others = append(others, q)
+		case found[i].usable: // somebody else was faster
+			s.hit(&found[i].a)
+			s.keepL1(q.key, generations[i], &found[i].a)
+			v, meta, err := s.deliver(&found[i].a)
+			answers[q.key] = Answer[V]{Value: v, Meta: meta, Err: err}
+		default:
+			won.add(q, grants[i].Grant.Lease, generations[i])
 		}
 	}
 	s.loadWon(ctx, &won, answers)
 	leave()
 	results := make([]Answer[V], len(others))
 	atOnce(len(others), func(i int) {
-		results[i].Value, results[i].Meta, results[i].Err = s.await(ctx, others[i], answer[V]{}, false)
+		results[i].Value, results[i].Meta, results[i].Err = s.await(ctx, &others[i], nil, false)
 	})
 	for i, q := range others {
 		answers[q.key] = results[i]
@@ -262,7 +269,7 @@ func (s *Space[K, V]) loadWon(ctx context.Context, b *batchLoad[K, V], answers m
 		s.storeFailed(ctx, r.Err)
 		if s.countFilled(r.Filled); r.Filled == Stored && !lost[n] {
 			i := at[n]
-			s.keepL1(b.keys[i], b.generations[i], made[i])
+			s.keepL1(b.keys[i], b.generations[i], &made[i])
 		}
 	}
 	s.loadWon(ctx, &again, answers)
@@ -276,113 +283,4 @@ func (s *Space[K, V]) sealOne(q query[K, V], l Loaded[V], negative bool, took ti
 		}
 	}
 	return s.seal(q.store, s.timed(q.key, l), negative, took)
-}
-
-// Pair is a key with its value.
-type Pair[K Key, V any] struct {
-	Key   K
-	Value V
-}
-
-// PutMany is Put for many keys: one call of SaveMany, and one round trip to each
-// node if all have versions; those that have none are deleted at the same time.
-// If Validate or GuardKey refuses one, nothing is written. The error joins those of
-// all keys that the fleet could not be told of.
-func (s *Space[K, V]) PutMany(ctx context.Context, pairs []Pair[K, V]) (err error) {
-	ctx, ended := s.observe(ctx, OpPut)
-	defer func() { ended(Outcome{Err: err, Keys: len(pairs)}) }()
-	if s.behind != nil {
-		writes := make([]behindWrite[K, V], len(pairs))
-		for i, p := range pairs {
-			writes[i] = behindWrite[K, V]{kind: behindValue, key: p.Key, value: p.Value}
-		}
-		return s.writeBehind(ctx, writes...)
-	}
-	switch {
-	case s.cfg.SaveMany == nil:
-		return ErrNoSave
-	case s.m.ctx.Err() != nil:
-		return ErrClosed
-	case len(pairs) == 0:
-		return nil
-	}
-	keys := make([]storeKey, len(pairs))
-	epoch, known := s.epochOf(ctx)
-	for i, p := range pairs {
-		var err error
-		if keys[i], err = s.keyIn(p.Key, epoch, known); err == nil {
-			err = s.validate(p.Key, p.Value)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	ids := make([]identity, len(keys))
-	for i, k := range keys {
-		ids[i] = k.identity
-	}
-	if err := s.announceIDs(ctx, ids); err != nil {
-		return err
-	}
-	storable, err := s.tagsForWrite(ctx, keys, pairs)
-	if err != nil {
-		return err
-	}
-	versions, err := s.cfg.SaveMany(ctx, pairs)
-	if err == nil && len(versions) != len(pairs) {
-		err = fmt.Errorf("cache: SaveMany returned %d versions for %d pairs", len(versions), len(pairs))
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Loads.Timeout)
-	defer cancel()
-	if err != nil {
-		versions = make([]uint64, len(pairs)) // nobody knows what was written: all are deleted
-		return errors.Join(fmt.Errorf("cache: save %s: %w", s.name, err), s.tellMany(ctx, pairs, keys, versions, storable))
-	}
-	return s.tellMany(ctx, pairs, keys, versions, storable)
-}
-
-// tellMany tells the fleet what was written.
-func (s *Space[K, V]) tellMany(ctx context.Context, pairs []Pair[K, V], keys []storeKey, versions []uint64, storable []bool) error {
-	var writes []Write
-	var at []int // the index of each write in pairs
-	var old []int
-	for i, p := range pairs {
-		_, entry, err := s.seal(keys[i], s.timed(p.Key, Loaded[V]{Value: p.Value, Version: versions[i]}), false, 0)
-		if err != nil || versions[i] == 0 || !storable[i] || keys[i].noEpoch || s.Bypassed() != BypassNothing || s.m.batch == nil {
-			old = append(old, i)
-			continue
-		}
-		s.forget(p.Key, keys[i])
-		writes, at = append(writes, Write{Key: keys[i].text, Entry: entry}), append(at, i)
-	}
-	if len(writes) > 0 {
-		for n, r := range s.storeMany(ctx, writes) {
-			i := at[n]
-			s.storeFailed(ctx, r.Err)
-			s.countFilled(r.Filled)
-			if r.Err == nil {
-				r.Err = s.dropCopies(ctx, keys[i])
-			}
-			if s.forget(pairs[i].Key, keys[i]); r.Err != nil {
-				old = append(old, i) // and others are told there
-				continue
-			}
-			s.tellOthers(keys[i])
-			s.noteWrite(ctx, keys[i], versions[i])
-		}
-		s.overtaken(ctx, keys...)
-	}
-	errs := make([]error, len(old))
-	atOnce(len(old), func(n int) {
-		below := versions[old[n]]
-		if below == 0 || !storable[old[n]] {
-			below = AnyVersion
-		}
-		errs[n] = s.invalidate(ctx, pairs[old[n]].Key, keys[old[n]], below)
-	})
-	followed := make([]error, len(pairs))
-	if s.indexes.Load() != nil {
-		atOnce(len(pairs), func(i int) { followed[i] = s.wrote(ctx, pairs[i].Value) })
-	}
-	return errors.Join(append(errs, followed...)...)
 }

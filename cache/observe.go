@@ -156,9 +156,11 @@ type L1Stats struct {
 }
 
 // Stats returns the statistics of all spaces, ordered by name; none once it is
-// closed.
+// closed. Where ManagerConfig.Invalidation has a journal, or a tag could not be
+// invalidated, one is for tags, "@tags", of which Stats.Later alone says something.
 func (m *Manager) Stats() []SpaceStats {
 	m.mu.Lock()
+	closed := m.closed
 	spaces := make([]space, 0, len(m.spaces))
 	for _, s := range m.spaces {
 		spaces = append(spaces, s)
@@ -167,6 +169,9 @@ func (m *Manager) Stats() []SpaceStats {
 	all := make([]SpaceStats, len(spaces))
 	for i, s := range spaces {
 		all[i] = s.report()
+	}
+	if m.later.used() && !closed {
+		all = append(all, SpaceStats{Space: m.tags.name, Stats: Stats{Later: m.later.stats()}})
 	}
 	slices.SortFunc(all, func(a, b SpaceStats) int { return cmp.Compare(a.Space, b.Space) })
 	return all

@@ -31,6 +31,9 @@ func (s *Space[K, V]) patternOf(build func(*PatternBuilder)) (string, error) {
 	if b.bare {
 		return "", &KeyError{Space: s.prefix, Problem: "a pattern with a personal field, want ManagerConfig.Secret to hash it with"}
 	}
+	if b.raw > maxRawKey {
+		return "", &KeyError{Space: s.prefix, Problem: fmt.Sprintf("a pattern of %d bytes, want at most %d", b.raw, maxRawKey)}
+	}
 	return string(b.text), nil
 }
 
@@ -93,8 +96,8 @@ func cutField(key string) (field, rest string, whole bool) {
 // It promises what Invalidate does, with the time when it was called. Level 1 of all
 // processes forgets the whole space. Keys of more than 200 bytes are on the fleet as a
 // hash, so that nobody can tell: they are all invalidated. ErrUnsupported: the store is
-// no Scanner; ErrNotInvalidated: not all of it could be done, to repeat it does no
-// harm.
+// no Scanner; ErrNotInvalidated: not all of it could be done, and it is repeated, see
+// InvalidationConfig.
 func (s *Space[K, V]) InvalidatePattern(ctx context.Context, build func(*PatternBuilder)) (removed int, err error) {
 	switch {
 	case s.m.ctx.Err() != nil:
@@ -107,6 +110,16 @@ func (s *Space[K, V]) InvalidatePattern(ctx context.Context, build func(*Pattern
 		return 0, err
 	}
 	s.counters.invalidated(1)
+	removed, err = s.invalidateMatching(ctx, pattern)
+	if errors.Is(err, ErrNotInvalidated) {
+		s.counters.storeErrors.Add(1)
+		s.later.again(ctx, laterMatching, identity{}, s.prefix+pattern)
+	}
+	return removed, err
+}
+
+// invalidateMatching goes through the keys, and forgets what processes have of them.
+func (s *Space[K, V]) invalidateMatching(ctx context.Context, pattern string) (removed int, err error) {
 	s.purge()
 	for pass := range scanPasses {
 		var n int
@@ -121,7 +134,6 @@ func (s *Space[K, V]) InvalidatePattern(ctx context.Context, build func(*Pattern
 	s.purge() // what was read meanwhile may be old
 	s.tellAll()
 	if err != nil && !errors.Is(err, ErrUnsupported) {
-		s.counters.storeErrors.Add(1)
 		err = fmt.Errorf("%w: %s: %d keys of a pattern were: %w", ErrNotInvalidated, s.name, removed, err)
 	}
 	return removed, err

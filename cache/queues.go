@@ -7,7 +7,7 @@ import (
 
 // openQueues opens what the space keeps in journals.
 func (s *Space[K, V]) openQueues() error {
-	s.later.cfg = s.cfg.Invalidation
+	s.later.begin(s.m, s.name, s.cfg.Invalidation, s.cfg.Loads.Timeout, s.doLater)
 	if s.cfg.WriteBehind.Apply == nil {
 		return nil
 	}
@@ -17,7 +17,7 @@ func (s *Space[K, V]) openQueues() error {
 // runQueues begins to work on it.
 func (s *Space[K, V]) runQueues() error {
 	if s.cfg.Invalidation.Journal != nil {
-		if _, err := s.openLater(); err != nil {
+		if _, err := s.later.openLater(); err != nil {
 			return err
 		}
 	}
@@ -28,7 +28,7 @@ func (s *Space[K, V]) runQueues() error {
 }
 
 func (s *Space[K, V]) closeQueues() {
-	if err := errors.Join(s.endBehind(), s.endLater()); err != nil {
+	if err := errors.Join(s.endBehind(), s.later.endLater()); err != nil {
 		s.m.tell(s.name, err)
 	}
 }

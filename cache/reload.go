@@ -28,11 +28,11 @@ func (s *Space[K, V]) Reload(ctx context.Context, key K, load Loader[K, V], enou
 	q := query[K, V]{key: key, store: k, load: load}
 	if a, usable := s.lookup(ctx, k); usable {
 		if enough != nil && !a.negative && time.Now().Before(a.soft) && enough(a.value) {
-			s.keepL1(key, generation, a)
+			s.keepL1(key, generation, &a)
 			s.hit(&a)
 			return s.deliver(&a)
 		}
 		q.seen = a.stamp
 	}
-	return s.await(ctx, q, answer[V]{}, false)
+	return s.await(ctx, &q, nil, false)
 }

@@ -43,10 +43,30 @@ type scanned struct {
 
 // scanEntries goes once through the keys of values of a space, under all its schemas.
 func (m *Manager) scanEntries(ctx context.Context, name string, visit func([]scanned) error) error {
-	return m.scanner.ScanKeys(ctx, name+"/", func(keys []string) error {
+	if tiers, layered := m.cfg.Store.(layers); layered { // each by itself: one hides the other
+		for _, s := range tiers.layers() {
+			scanner, scans := s.(Scanner)
+			batch, reads := s.(Batcher)
+			if !scans || !reads {
+				return ErrUnsupported
+			}
+			if err := scanEntriesOf(ctx, scanner, batch, name, visit); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return scanEntriesOf(ctx, m.scanner, m.batch, name, visit)
+}
+
+// layers is a Store of several, of which each has entries of its own.
+type layers interface{ layers() []Store }
+
+func scanEntriesOf(ctx context.Context, scanner Scanner, batch Batcher, name string, visit func([]scanned) error) error {
+	return scanner.ScanKeys(ctx, name+"/", func(keys []string) error {
 		keys = slices.DeleteFunc(keys, func(key string) bool { return !keyOfValue(key, name) })
 		found := make([]scanned, len(keys))
-		for i, r := range m.batch.GetMany(ctx, keys) {
+		for i, r := range batch.GetMany(ctx, keys) {
 			found[i] = scanned{key: keys[i], err: r.Err}
 			switch {
 			case r.Err == nil:

@@ -46,6 +46,7 @@ type sessionKey struct{}
 // WithSession returns a context in which the calls of spaces are those of the
 // session's client. nil: of none.
 func WithSession(ctx context.Context, s *Session) context.Context {
+	sessionsBegun.Store(true)
 	return context.WithValue(ctx, sessionKey{}, s)
 }
 
@@ -219,7 +220,7 @@ func (s *Space[K, V]) getNewer(ctx context.Context, key K, load Loader[K, V], n 
 		return none, Meta{}, err
 	}
 	if usable && !n.unmet(Meta{Source: FromL2, Version: a.version}, a.negative) {
-		return s.answer(ctx, q, generation, a, true)
+		return s.answer(ctx, &q, generation, &a, true)
 	}
 	if load == nil {
 		return none, Meta{}, ErrNoLoader
@@ -227,7 +228,7 @@ func (s *Space[K, V]) getNewer(ctx context.Context, key K, load Loader[K, V], n 
 	if usable {
 		q.seen = a.stamp // so that it is replaced
 	}
-	return s.await(ctx, q, answer[V]{}, false)
+	return s.await(ctx, &q, nil, false)
 }
 
 func pauseFor(ctx context.Context, d time.Duration) error {

@@ -137,40 +137,51 @@ func (s *shares[R]) ended(key shareKey, limit time.Duration, start func(func()) 
 // lookupShared is lookup for callers who may share it. It is get of shares but for the
 // one who is alone, of whom there are most: he has the value for himself, and what
 // only others need is not made.
-func (s *Space[K, V]) lookupShared(ctx context.Context, key K, k storeKey) looked[V] {
+func (s *Space[K, V]) lookupShared(ctx context.Context, key K, k storeKey, l *looked[V]) {
 	sk := k.share()
 	st := s.lookups.of(sk)
 	for {
 		if st.first(sk) {
 			defer s.lookupEnded(sk)
-			l := s.lookupIn(ctx, key, k)
+			s.lookupIn(ctx, key, k, l)
 			l.a.own = true
-			return l
+			return
 		}
 		if next := s.joinLookup(ctx, st, sk, key, k); next != nil {
-			return next.wait(ctx)
+			*l = next.wait(ctx)
+			return
 		} // else it ended meanwhile
 	}
 }
 
 // joinLookup is apart from lookupShared because what it refers to is on the heap.
 func (s *Space[K, V]) joinLookup(ctx context.Context, st *stripe[looked[V]], sk shareKey, key K, k storeKey) *shared[looked[V]] {
-	return st.join(ctx, sk, func(ctx context.Context) looked[V] { return s.lookupIn(ctx, key, k) })
+	return st.join(ctx, sk, func(ctx context.Context) (l looked[V]) {
+		s.lookupIn(ctx, key, k, &l)
+		return l
+	})
 }
 
 // lookupIn looks when there is a place for it.
-func (s *Space[K, V]) lookupIn(ctx context.Context, key K, k storeKey) (l looked[V]) {
+func (s *Space[K, V]) lookupIn(ctx context.Context, key K, k storeKey, l *looked[V]) {
 	leave, err := s.enter(ctx, key, toLookup)
 	if err != nil {
 		l.err = err
-		return l
+		return
 	}
 	defer leave()
-	if l.a, l.usable = s.fromCopy(ctx, key, k); l.usable {
-		return l
+	if s.cfg.Hot.Copies > 1 && s.fromCopyInto(ctx, key, k, l) {
+		return
 	}
-	l.a, l.usable, l.err = s.look(ctx, k)
-	return l
+	s.lookInto(ctx, k, l)
+}
+
+func (s *Space[K, V]) fromCopyInto(ctx context.Context, key K, k storeKey, l *looked[V]) (found bool) {
+	a, found := s.fromCopy(ctx, key, k)
+	if found {
+		l.a, l.usable = a, true
+	}
+	return found
 }
 
 func (s *Space[K, V]) lookupEnded(key shareKey) {

@@ -95,7 +95,7 @@ func (s *Space[K, V]) Stats() Stats {
 		forgets = s.l1.forgets.Load()
 	}
 	return Stats{
-		Behind: s.behindStats(), Later: s.laterStats(),
+		Behind: s.behindStats(), Later: s.later.stats(),
 		SessionMisses: c.sessionMisses.Load(), CopyHits: c.copyHits.Load(),
 		L1Forgets: forgets, Lookups: c.lookups.Load(),
 		L1Hits: c.l1Hits.Load(), L2Hits: c.l2Hits.Load(), NegativeHits: c.negativeHits.Load(),

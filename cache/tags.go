@@ -171,8 +171,13 @@ func (t *tagTurns) changed(c Change) bool {
 // are loaded anew or end: to remove them there is Erase.
 //
 // ErrUnsupported: the store is no Tagger; ErrNotInvalidated: the fleet could not be
-// told of some of the tags. To repeat it does no harm.
+// told of some of the tags, and it is repeated: see ManagerConfig.Invalidation.
 func (m *Manager) InvalidateTags(ctx context.Context, tags ...Tag) error {
+	return m.invalidateTags(ctx, &m.later, tags)
+}
+
+// invalidateTags has what fails repeated by a queue.
+func (m *Manager) invalidateTags(ctx context.Context, failed *later, tags []Tag) error {
 	switch {
 	case m.ctx.Err() != nil:
 		return ErrClosed
@@ -185,7 +190,8 @@ func (m *Manager) InvalidateTags(ctx context.Context, tags ...Tag) error {
 	if err != nil {
 		return err
 	}
-	_, err = m.bumpTags(ctx, refs)
+	bumped, err := m.bumpTags(ctx, refs)
+	failed.tagsAgain(ctx, refs, bumped)
 	return err
 }
 
@@ -218,10 +224,11 @@ func (m *Manager) bumpTags(ctx context.Context, refs []tagRef) ([]tagVersion, er
 }
 
 // InvalidateTags is Manager.InvalidateTags: tags know no spaces. It is counted as
-// invalidations of this one.
+// invalidations of this one, and what fails is repeated as SpaceConfig.Invalidation
+// says.
 func (s *Space[K, V]) InvalidateTags(ctx context.Context, tags ...Tag) error {
 	s.counters.invalidated(uint64(len(tags)))
-	err := s.m.InvalidateTags(ctx, tags...)
+	err := s.m.invalidateTags(ctx, &s.later, tags)
 	if errors.Is(err, ErrNotInvalidated) {
 		s.counters.storeErrors.Add(1)
 	}

@@ -122,6 +122,7 @@ func (s *Space[K, V]) lookupTagged(ctx context.Context, asked []query[K, V], fou
 			found[i].err = s.noteLookup(ctx, r.Err, &found[i].a)
 			continue
 		}
+		found[i].there = true
 		found[i].a, found[i].usable = s.open(asked[i].store, r.Entry)
 		_ = s.noteLookup(ctx, nil, &found[i].a)
 		tags = append(tags, found[i].a.tags...)

@@ -37,12 +37,19 @@ type TieredConfig struct {
 // far one is filled under a lease of its own, for which nobody waits: so what one
 // region has deleted no other fills again with what it was loading at the time.
 //
-// A hold-off (LifeConfig.HoldOff) of other regions counts in the far store alone. Tags,
-// patterns and scans are for one store, and many keys at a time are seen to one by one.
+// A hold-off (LifeConfig.HoldOff) of other regions counts in the far store alone. It is a
+// Batcher; a Tagger if the far store is one, and a Scanner if both are. The versions of
+// tags are far, with copies near: while the far store is away entries with tags are hits
+// for NearTTL at most, and nothing with tags is stored; and after a tag was invalidated
+// each region loads for itself. Patterns and EraseTag go through the far store and the
+// near one of this region: what is in those of others alone ends with NearTTL.
 type Tiered struct {
 	near, far       Store
 	nearest, remote Leaser
-	cfg             TieredConfig
+
+	nearMany, farMany Batcher
+
+	cfg TieredConfig
 
 	stop   context.CancelFunc
 	work   sync.WaitGroup
@@ -71,6 +78,7 @@ func NewTiered(near, far Store, cfg TieredConfig) (*Tiered, error) {
 	case cfg.FarTimeout < 0 || cfg.FarTimeout > time.Hour:
 		return nil, configError("FarTimeout", cfg.FarTimeout, "0 to 1 h")
 	}
+	t.nearMany, t.farMany = batcherOf(near, t.nearest), batcherOf(far, t.remote)
 	setDefault(&t.cfg.NearTTL, time.Minute)
 	setDefault(&t.cfg.FarTimeout, 500*time.Millisecond)
 	ctx, stop := context.WithCancel(context.Background())

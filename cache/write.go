@@ -137,7 +137,7 @@ func (s *Space[K, V]) invalidate(ctx context.Context, key K, k storeKey, below u
 	ctx, ended := s.observe(ctx, OpInvalidate)
 	defer func() { ended(Outcome{Err: err}) }()
 	s.counters.invalidated(1)
-	s.deleteTwice(ctx, k, below)
+	s.deleteTwice(ctx, below, k)
 	s.forget(key, k)
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Loads.Timeout)
 	defer cancel()
@@ -148,7 +148,7 @@ func (s *Space[K, V]) invalidate(ctx context.Context, key K, k storeKey, below u
 	s.noteWrite(ctx, k, below)
 	if err != nil {
 		s.counters.storeErrors.Add(1)
-		s.deleteAgain(ctx, k, below)
+		s.deleteAgain(ctx, below, k)
 		return fmt.Errorf("%w: %s: %w", ErrNotInvalidated, s.name, err)
 	}
 	return nil

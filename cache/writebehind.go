@@ -22,6 +22,7 @@ type behind[K Key, V any] struct {
 	hurry  chan struct{} // closed by Close: no pauses between batches
 
 	shown atomic.Int64 // len(values), for readers
+	left  atomic.Int64 // in the journal, when the space was closed
 
 	mu       sync.RWMutex // guards what follows
 	closing  bool

@@ -83,8 +83,23 @@ func (s *Space[K, V]) drain() error {
 	ctx, cancel := context.WithTimeout(context.Background(), b.cfg.Drain)
 	defer cancel()
 	err := b.flush(ctx, s.name)
+	s.countLeft()
 	b.cancel()
 	return err
+}
+
+// countLeft notes what the journal goes on having once the space is closed: what is this
+// process's own is done by then, or Close says that it is not.
+func (s *Space[K, V]) countLeft() {
+	b := s.behind
+	ctx, cancel := context.WithTimeout(b.ctx, behindLast)
+	defer cancel()
+	_, depth, err := b.queue.Peek(ctx, 0)
+	if err != nil {
+		s.m.tell(s.name, fmt.Errorf("cache: write-behind: what is left is not known: %w", err))
+		return
+	}
+	b.left.Store(int64(depth))
 }
 
 // keepApplying applies what is in the journal. A journal that fails, or a record that
@@ -275,7 +290,10 @@ func (s *Space[K, V]) settleOne(c *RowChange[K, V]) {
 	}
 }
 
-const behindLook = 250 * time.Millisecond // between two looks at the journal
+const (
+	behindLook = 250 * time.Millisecond // between two looks at the journal
+	behindLast = time.Second            // for the last one
+)
 
 // keepLooking notices what other processes have applied of this one's writes, if the
 // journal is shared.

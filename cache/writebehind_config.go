@@ -54,9 +54,13 @@ type WriteBehindConfig[K Key, V any] struct {
 	// 30 s. It is tried until it succeeds: see Rejection.
 	Pause, MaxPause time.Duration
 
-	// Drain is how long Manager.Close waits for the source to have everything; 0
-	// means 5 s. What is left over stays in the journal, and is applied when there is
-	// a space of this name and schema again.
+	// Drain is how long Manager.Close waits for the source to have everything that
+	// this process has written, or has found in the journal; 0 means 5 s. What is left over stays in the journal,
+	// and is applied when there is a space of this name and schema again.
+	//
+	// In a journal that processes share, what others have written since is no reason
+	// to wait, and no error: one of them, or the next, applies it. Where this process is
+	// the last one it stays: BehindStats.Left says how much there was.
 	Drain time.Duration
 }
 

@@ -180,6 +180,7 @@ func (b *behind[K, V]) inspect(ctx context.Context) error {
 type BehindStats struct {
 	Depth  int           // writes in the journal, of all processes that share it; no count
 	Oldest time.Duration // how long the oldest of them has been there; no count
+	Left   int           // writes that the journal still had when the space was closed, of all processes; 0 before; no count
 
 	Acknowledged uint64 // writes of this process
 	Applied      uint64 // writes that this process has applied, of whomever
@@ -208,6 +209,7 @@ func (s *Space[K, V]) behindStats() (st BehindStats) {
 	}
 	c := &b.stats
 	st.Acknowledged, st.Applied, st.Coalesced = c.acknowledged.Load(), c.applied.Load(), c.coalesced.Load()
+	st.Left = int(b.left.Load())
 	st.Batches, st.Failures, st.Rejected = c.batches.Load(), c.failures.Load(), c.rejected.Load()
 	return st
 }

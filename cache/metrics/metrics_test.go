@@ -16,6 +16,7 @@ import (
 // leftOut are the fields of cache.Stats that are no metric, and why.
 var leftOut = map[string]string{
 	"InvalidationRate": "rate(ringway_cache_invalidations_total[1m]) says so, over any time",
+	"Behind.Left":      "a manager that is closed has no metrics, and before it is 0: see Space.Stats",
 }
 
 // numbers calls f with each number of a structure, and of those in it.
