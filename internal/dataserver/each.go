@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync"
 
 	"github.com/ringway/ringway/router/memcache"
 )
@@ -18,8 +17,8 @@ type Found struct {
 // Each goes once over the keys of a Server that Open has returned, those that
 // Count counts and that can be named (see ErrUnnameable), and calls page with those that want lets through, some hundred at
 // a time or, with Memcached, up to some hundred thousand. A key that is there from
-// beginning to end comes at least once. The walk waits while page runs, but for two
-// pages that Redis is asked for meanwhile, and ends with its error.
+// beginning to end comes at least once. The walk waits while page runs, and ends
+// with its error.
 //
 // want must be quick; it is asked about a key more than once. With Memcached, keys
 // that it lets through although page has had them are what the walk begins anew
@@ -42,18 +41,11 @@ func (r *redisServer) each(ctx context.Context, want func(key string) bool, page
 		return e.verdict(err)
 	}
 	defer s.close()
-	pages := make(chan fetched, 1)
-	var ahead sync.WaitGroup
-	defer ahead.Wait()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	ahead.Go(func() {
-		defer close(pages)
-		r.fetch(ctx, e, s, pages)
-	})
-	for p := range pages {
-		if p.err != nil {
-			return p.err
+	p := firstPage
+	for range r.maxPages {
+		p.keys = nil // none is to be removed
+		if p, err = r.step(ctx, "walk", s, p); err != nil {
+			return err
 		}
 		var found []Found
 		for _, key := range p.keys {
@@ -66,37 +58,11 @@ func (r *redisServer) each(ctx context.Context, want func(key string) bool, page
 				return err
 			}
 		}
-	}
-	return e.verdict(ctx.Err())
-}
-
-// fetched is a page, or what came in its place.
-type fetched struct {
-	keys []string
-	err  error
-}
-
-// fetch reads all pages, two ahead of who takes them: a server that is busy with what
-// the walk found answers the next SCAN only after that, and would else be idle, and
-// those who wait for keys too, until the keys after these are known.
-func (r *redisServer) fetch(ctx context.Context, e *exchange, s *session, pages chan<- fetched) {
-	p, err := firstPage, error(nil)
-	for n := 0; ; n++ {
-		if n == r.maxPages {
-			err = e.verdict(fmt.Errorf("%w: %d pages", ErrEndless, r.maxPages))
-		} else {
-			p.keys = nil // none is to be removed
-			p, err = r.step(ctx, "walk", s, p)
-		}
-		select {
-		case pages <- fetched{p.keys, err}:
-		case <-ctx.Done():
-			return
-		}
-		if err != nil || p.cursor == 0 {
-			return
+		if p.cursor == 0 {
+			return nil
 		}
 	}
+	return e.verdict(fmt.Errorf("%w: %d pages", ErrEndless, r.maxPages))
 }
 
 func (m *memcachedServer) each(ctx context.Context, want func(key string) bool, page func([]Found) error) error {
