@@ -217,7 +217,7 @@ func (s *Space[K, V]) fromL1(key K, epoch uint64) (v V, meta Meta, found bool) {
 			return v, meta, false
 		}
 	}
-	s.counters.l1Hits.Add(1)
+	s.counters.l1Hits.add()
 	return v, metaL1(h, now), true
 }
 

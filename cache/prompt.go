@@ -40,7 +40,7 @@ func (s *Space[K, V]) fromL1Promptly(ctx context.Context, key K) (h *held[V], no
 			return nil, 0
 		}
 	}
-	s.counters.l1Hits.Add(1)
+	s.counters.l1Hits.add()
 	return h, now
 }
 
