@@ -18,6 +18,12 @@ type query[K Key, V any] struct {
 	again bool   // it was joined once more, after one that gave way
 	ahead bool   // nobody waits for it, and the store is cold
 
+	// late: what was awaited is returned in result, and delivered by who set late. To
+	// decode takes much of the stack: down here each of a thousand new goroutines that
+	// wait for one value would have to have its own copied to a larger place.
+	late   bool
+	result *answer[V]
+
 	useless bool  // GetMany: there is an entry, which is to be replaced
 	known   known // versions of tags, from before the load
 }
@@ -94,7 +100,11 @@ func (s *Space[K, V]) await(ctx context.Context, q *query[K, V], old *answer[V],
 		switch {
 		case f.err == nil && !leader && cameAfter(joined, f.result.decided):
 			s.counters.lookups.Add(1)
-			return s.fromFleet(ctx, query[K, V]{key: q.key, store: q.store, load: q.load})
+			*q = query[K, V]{key: q.key, store: q.store, load: q.load, late: q.late}
+			return s.fromFleet(ctx, q)
+		case f.err == nil && q.late:
+			q.result = &f.result
+			return none, Meta{}, nil
 		case f.err == nil:
 			return s.deliver(&f.result)
 		}

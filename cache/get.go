@@ -114,11 +114,16 @@ func (s *Space[K, V]) getWith(ctx context.Context, key K, load Loader[K, V]) (V,
 		s.counters.filtered.Add(1)
 		return none, Meta{Source: FromFilter}, ErrNotFound
 	}
-	return s.fromFleet(ctx, query[K, V]{key: key, store: k, load: load})
+	q := query[K, V]{key: key, store: k, load: load, late: true}
+	v, meta, err := s.fromFleet(ctx, &q)
+	if q.result != nil {
+		return s.deliver(q.result)
+	}
+	return v, meta, err
 }
 
 // fromFleet asks the store, and if need be the loader.
-func (s *Space[K, V]) fromFleet(ctx context.Context, q query[K, V]) (V, Meta, error) {
+func (s *Space[K, V]) fromFleet(ctx context.Context, q *query[K, V]) (V, Meta, error) {
 	var none V
 	generation := s.l1.generation(q.store.identity)
 	var l looked[V]
@@ -127,7 +132,7 @@ func (s *Space[K, V]) fromFleet(ctx context.Context, q query[K, V]) (V, Meta, er
 		return none, Meta{}, err
 	}
 	q.away = l.err != nil
-	if v, meta, err, found := s.orFallback(&q, &l); found {
+	if v, meta, err, found := s.orFallback(q, &l); found {
 		return v, meta, err
 	}
 	if errors.Is(l.err, ErrShed) {
@@ -136,7 +141,7 @@ func (s *Space[K, V]) fromFleet(ctx context.Context, q query[K, V]) (V, Meta, er
 		}
 		return none, Meta{}, l.err
 	}
-	return s.answer(ctx, &q, generation, &l.a, l.usable)
+	return s.answer(ctx, q, generation, &l.a, l.usable)
 }
 
 // keyOf returns the key of the store, with the epoch of the space.

@@ -22,8 +22,12 @@ type rush struct {
 
 // While the views are the same there is one load. Redis keeps the lease when its key
 // moves. A lease of Memcached ends there, and clients of which one is ahead may end each
-// other's; even then no client loads more often than it would for invalidations. Nobody
-// waits for a lease to run out, and afterwards everybody finds what was stored.
+// other's; even then no client loads more often than it would for invalidations. Nearly
+// nobody waits for a lease to run out, and afterwards everybody finds what was stored.
+//
+// Nearly: a lease on an owner that is not written to any more can be out of reach for
+// who wants to give it back, and then stays until it ends. That was seen once in some
+// hundred rounds of this test, on Memcached.
 func TestStampedeAcrossResize(t *testing.T) {
 	eachFleet(t, func(t *testing.T, f *resize) {
 		var all []rush
@@ -33,20 +37,31 @@ func TestStampedeAcrossResize(t *testing.T) {
 			}
 		}
 		keys, move := f.moving(len(all)), f.mover(0, 2)
-		loads := make(map[int]int)
+		loads, waited := make(map[int]int), 0
 		for i, r := range all {
-			n := f.rush(r, keys[i], move)
+			n, took := f.rush(r, keys[i], move)
+			if took > rushLease/2 {
+				t.Logf("%+v: somebody waited for the end of a lease: %v", r, took)
+				waited++
+			}
 			if loads[n]++; n > 3*attempts || r.from == r.to && n > 1 {
 				t.Errorf("%+v: %d loads", r, n)
 			}
 		}
 		t.Logf("rushes by their loads: %v", loads)
-		proofs.Record(t, proofs.Row{Proof: "stampede across a resize", Got: fmt.Sprintf("%d rushes; how many had so many loads (loads:rushes): %v", len(all), loads)})
+		if waited > 1 {
+			t.Errorf("in %d of %d rushes somebody waited for the end of a lease", waited, len(all))
+		}
+		proofs.Record(t, proofs.Row{Proof: "stampede across a resize", Got: fmt.Sprintf("%d rushes; how many had so many loads (loads:rushes): %v; that waited for the end of a lease: %d", len(all), loads, waited)})
 	})
 }
 
-// rush returns how many loads there were.
-func (f *resize) rush(r rush, key userKey, move func(string) error) int {
+// rushLease is longer than anything else takes here.
+const rushLease = 30 * time.Second
+
+// rush returns how many loads there were, and how long it took until all callers had
+// the value once the first load could end.
+func (f *resize) rush(r rush, key userKey, move func(string) error) (made int, took time.Duration) {
 	t := f.t
 	var clients []*resizeClient
 	var spaces []*Space[userKey, user]
@@ -55,8 +70,7 @@ func (f *resize) rush(r rush, key userKey, move func(string) error) int {
 	for i := range 3 {
 		c := f.client(joining[r.from])
 		s := newUsers(t, newManager(t, c), func(cfg *SpaceConfig[userKey, user]) {
-			// Who waits for the end of a lease waits for longer than the test.
-			cfg.Loads = LoadsConfig{Timeout: 10 * time.Minute, Lease: 10 * time.Minute}
+			cfg.Loads = LoadsConfig{Timeout: rushLease, Lease: rushLease}
 			cfg.Load = func(context.Context, userKey) (Loaded[user], error) {
 				if loads.Add(1) == 1 {
 					loading <- i
@@ -100,13 +114,14 @@ func (f *resize) rush(r rush, key userKey, move func(string) error) int {
 		}
 	}
 	close(proceed)
+	began := time.Now()
 	callers.Wait()
-	made := loads.Load()
+	took, made = time.Since(began), int(loads.Load())
 	for _, s := range spaces {
 		mustGet(t, s, key)
 	}
-	if loads.Load() != made {
+	if int(loads.Load()) != made {
 		t.Errorf("%+v: nothing was stored", r)
 	}
-	return int(made)
+	return made, took
 }
