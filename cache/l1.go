@@ -43,7 +43,7 @@ type level1[K Key, V any] struct {
 
 // kept is what level 1 and the fallback give to otter: a *held[V] or a *spare[V].
 // That it is not generic spares the compiler an otter of its own for each type of
-// values, which is two seconds for each in every program that has a Space of it.
+// values, which is a second and a half for each in every program that has a Space of it.
 type kept interface{ weighs() uint32 }
 
 func weigh[K Key](_ K, entry kept) uint32 { return entry.weighs() }
