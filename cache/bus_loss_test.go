@@ -65,16 +65,7 @@ func lossReader(t *testing.T, store Store, wire Wire, src *numbered) *Space[user
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := NewManager(ManagerConfig{Store: store, Bus: bus})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = m.Close() })
-	s := newUsers(t, m, func(c *SpaceConfig[userKey, user]) {
-		c.Load, c.L1, c.Life.TTL = src.load, L1Config{MaxBytes: 1 << 20, TTL: time.Hour}, 10*time.Hour
-	})
-	eventually(t, "the bus is heard", func() bool { return !deaf(s) })
-	return s
+	return overBus(t, store, bus, src.load)
 }
 
 // follow changes keys one after the other, and says how long it took the reader at most

@@ -20,6 +20,12 @@ func overRedis(t *testing.T, store Store, client redis.UniversalClient, cfg BusC
 	if err != nil {
 		t.Fatal(err)
 	}
+	return overBus(t, store, bus, load)
+}
+
+// overBus is a manager with such a first level, that hears the bus.
+func overBus(t *testing.T, store Store, bus Bus, load Loader[userKey, user]) *Space[userKey, user] {
+	t.Helper()
 	m, err := NewManager(ManagerConfig{Store: store, Bus: bus})
 	if err != nil {
 		t.Fatal(err)

@@ -21,15 +21,6 @@ func inPrompt(t *testing.T, test func(t *testing.T, s *Space[userKey, user], src
 	})
 }
 
-func idOf(t *testing.T, s *Space[userKey, user], key userKey) identity {
-	t.Helper()
-	k, err := s.keyOf(t.Context(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return k.identity
-}
-
 func TestPromptHit(t *testing.T) {
 	inPrompt(t, func(t *testing.T, s *Space[userKey, user], src *source) {
 		src.set(ada, Loaded[user]{Value: user{Name: "Ada", Roles: []string{"reader"}}, Version: 7})
@@ -63,7 +54,7 @@ func TestPromptGivesWay(t *testing.T) {
 		"control": {func(_ *testing.T, s *Space[userKey, user]) {
 			s.control.Store(&Control{Bypass: BypassAll, Until: time.Now().Add(time.Hour)})
 		}, FromLoader},
-		"invalidated": {func(t *testing.T, s *Space[userKey, user]) { s.l1.changed(idOf(t, s, ada)) }, FromL2},
+		"invalidated": {func(t *testing.T, s *Space[userKey, user]) { s.l1.changed(mustIdentity(s, ada)) }, FromL2},
 		"forgotten":   {func(_ *testing.T, s *Space[userKey, user]) { s.l1.forget() }, FromL2},
 		"deaf":        {func(_ *testing.T, s *Space[userKey, user]) { s.l1.needsBus = true; s.l1.deaf.Store(true) }, FromL2},
 		"nothing":     {func(*testing.T, *Space[userKey, user]) {}, FromL1},
@@ -89,7 +80,7 @@ func TestPromptGivesWay(t *testing.T) {
 		inPrompt(t, func(t *testing.T, s *Space[userKey, user], src *source) {
 			src.set(ada, Loaded[user]{Value: user{Name: "Countess"}, Version: 9})
 			session := NewSession()
-			session.note(idOf(t, s, ada), 9, false, time.Minute)
+			session.note(mustIdentity(s, ada), 9, false, time.Minute)
 			if v, meta, err := s.Get(WithSession(t.Context(), session), ada); err != nil || v.Name != "Countess" {
 				t.Errorf("a session that has seen the next version: %+v from %v, %v", v, meta.Source, err)
 			}

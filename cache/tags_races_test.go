@@ -48,6 +48,14 @@ func TestTagInvalidatedBeforeLevel1(t *testing.T) {
 // A load of which nothing is stored has nobody who would notice that it is old: who
 // comes after a tag was invalidated begins another one.
 func TestTagsAndLoadsThatAreNotStored(t *testing.T) {
+	endsSharing(t, func(c *SpaceConfig[userKey, user]) { c.Tags.OfKey = func(userKey) []Tag { return kind("t") } },
+		func(s *Space[userKey, user]) { untag(t, s.m, "t") })
+}
+
+// endsSharing has a key loaded for two seconds, with nothing of it stored, and something
+// invalidated meanwhile: who comes afterwards gets what the source has then.
+func endsSharing(t *testing.T, change func(*SpaceConfig[userKey, user]), invalidate func(*Space[userKey, user])) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		m, err := NewManager(ManagerConfig{Store: NewMemory()})
 		if err != nil {
@@ -57,7 +65,7 @@ func TestTagsAndLoadsThatAreNotStored(t *testing.T) {
 		var name atomic.Value
 		name.Store("old")
 		s := newUsers(t, m, func(c *SpaceConfig[userKey, user]) {
-			c.Tags.OfKey = func(userKey) []Tag { return kind("t") }
+			change(c)
 			c.Load = func(context.Context, userKey) (Loaded[user], error) {
 				read := name.Load().(string)
 				time.Sleep(2 * time.Second)
@@ -68,7 +76,7 @@ func TestTagsAndLoadsThatAreNotStored(t *testing.T) {
 		go func() { v, _, _ := s.Get(context.Background(), ada); first <- v.Name }()
 		time.Sleep(time.Second)
 		name.Store("new")
-		untag(t, m, "t")
+		invalidate(s)
 		if v, _ := mustGet(t, s, ada); v.Name != "new" {
 			t.Errorf("%q, to one who came after the invalidation", v.Name)
 		}

@@ -1,8 +1,11 @@
 package main
 
 // The protections of package cache, by the patterns that they belong to.
-func init() {
-	for _, m := range cacheMutations {
+func init() { addCache(cacheMutations) }
+
+// addCache adds mutations of files of package cache to the table.
+func addCache(all []mutation) {
+	for _, m := range all {
 		m.name, m.file, m.pkg = "cache/"+m.name, "cache/"+m.file, "./cache"
 		mutations = append(mutations, m)
 	}

@@ -2,12 +2,7 @@ package main
 
 // Invalidations that failed and are repeated, GetMany after an invalidation, tiers, and
 // copies of hot keys.
-func init() {
-	for _, m := range againMutations {
-		m.name, m.file, m.pkg = "cache/"+m.name, "cache/"+m.file, "./cache"
-		mutations = append(mutations, m)
-	}
-}
+func init() { addCache(againMutations) }
 
 var againMutations = []mutation{
 	{name: "again/pattern", what: "a pattern that could not be invalidated is tried again", file: "pattern.go",
