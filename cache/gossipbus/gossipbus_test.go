@@ -103,11 +103,18 @@ func TestChangesOnly(t *testing.T) {
 		time.Sleep(time.Minute)
 		// A member without the bus counts what it is sent: a digest of each of the
 		// two every 2 s, or changes.
+		count := func() uint64 { return f.members[0].Stats().Ignored["channel"] }
+		// heard counts for 20 s that begin and end when no digest is due for 150 ms.
 		heard := func(what func()) uint64 {
-			before := f.members[0].Stats().Ignored["channel"]
+			for before := count() - 1; before != count(); {
+				before = count()
+				time.Sleep(300 * time.Millisecond)
+			}
+			time.Sleep(2*time.Second - 150*time.Millisecond)
+			before, start := count(), time.Now()
 			what()
-			time.Sleep(20 * time.Second)
-			return f.members[0].Stats().Ignored["channel"] - before
+			time.Sleep(20*time.Second - time.Since(start))
+			return count() - before
 		}
 		read := func() {
 			for i := range number(200) {
