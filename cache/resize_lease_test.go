@@ -195,3 +195,41 @@ func TestLeaseOfAnotherServer(t *testing.T) {
 	fill(t, c, f.text(keys[0]), held.Lease, stored("stale", 0), Lost)
 	wantMiss(t, c, f.text(keys[0]))
 }
+
+// What was deleted while its key moves leaves a tombstone, and a lease of that place is
+// one of the tombstone, which no reader is told of. It too is given back when it can
+// fill no more: nobody waits until it ends.
+func TestLeaseOfATombstone(t *testing.T) {
+	f := newResize(t, membership.Memcached)
+	for i, key := range f.moving(len(joining)) {
+		holder, other := f.client(membership.Importing), f.client(membership.Importing)
+		text := f.text(key)
+		del(t, holder, text, AnyVersion, 0)
+		held := lease(t, holder, text, LeaseRequest{}, Won).Lease
+		lease(t, other, text, LeaseRequest{}, Pending)
+		switch i {
+		case 0: // the load has failed
+			if err := holder.Release(t.Context(), text, held); err != nil {
+				t.Error(err)
+			}
+		case 1: // the transition ends meanwhile
+			holder.sees(membership.Active)
+			fill(t, holder, text, held, stored("late", 0), Lost)
+			other.sees(membership.Active)
+		case 2: // the holder is dead
+			g := lease(t, other, text, LeaseRequest{}, Pending)
+			lease(t, other, text, LeaseRequest{Void: g.Lease}, Won)
+			continue
+		case 3: // it is somebody else's by now
+			del(t, other, text, AnyVersion, 0)
+			again := lease(t, other, text, LeaseRequest{}, Won).Lease
+			if err := holder.Release(t.Context(), text, held); err != nil {
+				t.Error(err)
+			}
+			fill(t, other, text, again, stored("new", 0), Stored)
+			continue
+		}
+		wantMiss(t, other, text)
+		lease(t, other, text, LeaseRequest{}, Won)
+	}
+}

@@ -128,7 +128,7 @@ func (f *resize) mover(from, to int) func(key string) error {
 	f.t.Helper()
 	ctx := context.Background()
 	if f.kind == membership.Redis {
-		o, n := transit.Redis{Client: f.redis(from)}, transit.Redis{Client: f.redis(to)}
+		o, n := transit.Redis{Client: f.redis(from)}, transit.Redis{Client: f.redis(to), Transition: 5}
 		return func(key string) error {
 			values, _, err := o.Copy(ctx, n, 0, key)
 			if err == nil {

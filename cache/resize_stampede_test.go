@@ -22,12 +22,8 @@ type rush struct {
 
 // While the views are the same there is one load. Redis keeps the lease when its key
 // moves. A lease of Memcached ends there, and clients of which one is ahead may end each
-// other's; even then no client loads more often than it would for invalidations. Nearly
-// nobody waits for a lease to run out, and afterwards everybody finds what was stored.
-//
-// Nearly: a lease on an owner that is not written to any more can be out of reach for
-// who wants to give it back, and then stays until it ends. That was seen once in some
-// hundred rounds of this test, on Memcached.
+// other's; even then no client loads more often than it would for invalidations. Nobody
+// waits for a lease to run out, and afterwards everybody finds what was stored.
 func TestStampedeAcrossResize(t *testing.T) {
 	eachFleet(t, func(t *testing.T, f *resize) {
 		var all []rush
@@ -41,7 +37,7 @@ func TestStampedeAcrossResize(t *testing.T) {
 		for i, r := range all {
 			n, took := f.rush(r, keys[i], move)
 			if took > rushLease/2 {
-				t.Logf("%+v: somebody waited for the end of a lease: %v", r, took)
+				t.Errorf("%+v: somebody waited for the end of a lease: %v", r, took)
 				waited++
 			}
 			if loads[n]++; n > 3*attempts || r.from == r.to && n > 1 {
@@ -49,9 +45,6 @@ func TestStampedeAcrossResize(t *testing.T) {
 			}
 		}
 		t.Logf("rushes by their loads: %v", loads)
-		if waited > 1 {
-			t.Errorf("in %d of %d rushes somebody waited for the end of a lease", waited, len(all))
-		}
 		proofs.Record(t, proofs.Row{Proof: "stampede across a resize", Got: fmt.Sprintf("%d rushes; how many had so many loads (loads:rushes): %v; that waited for the end of a lease: %d", len(all), loads, waited)})
 	})
 }

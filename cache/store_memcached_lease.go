@@ -70,9 +70,10 @@ func (m *Memcached) breakLease(ctx context.Context, key string, lease Lease) err
 	if err != nil {
 		return fmt.Errorf("cache: memcached: break lease: %w", err)
 	}
-	if !there.Found() || there.CAS != lease.cas {
+	if there.Found() && there.CAS != lease.cas {
 		return nil
 	}
+	there.CAS = lease.cas // also of what is not found: while keys move a lease may be one of a tombstone, which nobody reads
 	return m.giveBack(ctx, key, there)
 }
 

@@ -141,7 +141,7 @@ func (b *bigKey) to(ctx context.Context, r *receiver) (transit.Outcome, error) {
 	if err != nil {
 		return 0, err
 	}
-	if look.Present || look.Closed() {
+	if look.Present || look.Closed(b.c.fence.Transition) {
 		return transit.Present, nil
 	}
 	before := b.bytes

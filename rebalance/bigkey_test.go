@@ -58,6 +58,10 @@ func TestEveryTypeMoves(t *testing.T) {
 				fillValue(t, a, v.script, key, count)
 				if i == 1 {
 					must(t, a.PExpire(t.Context(), key, time.Hour).Err())
+					// What the transition before has left is in nobody's way.
+					before := transit.Redis{Client: b, Transition: testTransition - 1}
+					_, err := before.Bury(t.Context(), transit.Closed, key)
+					must(t, err)
 				}
 				all[key] = original{digestOf(t, a, key), a.PExpireTime(t.Context(), key).Val()}
 			}
@@ -165,15 +169,19 @@ func TestBigKeyChanges(t *testing.T) {
 			return b.HSet(ctx, key, "another", "1").Err()
 		}, false, true, "another"},
 		{"deleted by a client", func(ctx context.Context, a, b *redis.Client, key string) error {
-			if _, err := (transit.Redis{Client: b}).Bury(ctx, transit.Closed, key); err != nil {
+			if _, err := (transit.Redis{Client: b, Transition: testTransition}).Bury(ctx, transit.Closed, key); err != nil {
 				return err
 			}
 			return a.Unlink(ctx, key).Err()
 		}, false, false, ""},
 		{"deleted by a client, and only the receiver has heard of it", func(ctx context.Context, _, b *redis.Client, key string) error {
-			_, err := transit.Redis{Client: b}.Bury(ctx, transit.Closed, key)
+			_, err := transit.Redis{Client: b, Transition: testTransition}.Bury(ctx, transit.Closed, key)
 			return err
 		}, false, false, ""},
+		{"deleted at the receiver, in another transition", func(ctx context.Context, _, b *redis.Client, key string) error {
+			_, err := transit.Redis{Client: b, Transition: testTransition - 1}.Bury(ctx, transit.Closed, key)
+			return err
+		}, false, true, ""},
 		{"the transition ends", func(ctx context.Context, _, b *redis.Client, key string) error {
 			return b.Set(ctx, transit.FenceKey(""), "8", 0).Err()
 		}, true, false, ""},

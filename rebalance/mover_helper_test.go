@@ -193,6 +193,7 @@ func (s redisStore) del(ctx context.Context, key string) error {
 }
 
 func (s redisStore) bury(ctx context.Context, key string) error {
+	s.Transition = testTransition
 	_, err := s.Bury(ctx, transit.Closed, key)
 	return err
 }

@@ -132,7 +132,7 @@ func (c *redisCarrier) copy(ctx context.Context, p *parcel, t *trip) (values []t
 			if result.Outcome == transit.Blocked && c.glances(p) {
 				t.decide(k, unread)
 			}
-			if t.stored(k, result, looks[i].Of(k).Closed()) {
+			if t.stored(k, result, looks[i].Of(k).Closed(c.fence.Transition)) {
 				keys, bytes = keys+1, bytes+int64(len(values[k].Payload))
 			}
 		}

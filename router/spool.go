@@ -21,6 +21,8 @@ type debt struct {
 	bury      bool // a tombstone of this kind; otherwise the key is only deleted
 	kind      transit.Kind
 	encode    bool // memcached: the key goes in base64
+
+	transition uint64 // in which a closed one is placed, with Redis
 }
 
 // and returns the one debt that does what two on the same key do.

@@ -31,7 +31,7 @@ func (m *move) bringTo(ctx context.Context, k movedKey, to *redisNode) error {
 			looks, err = transit.Redis{Client: client}.Look(ctx, k.name)
 			return err
 		})
-		if err != nil || looks[0].Present || looks[0].Closed() {
+		if err != nil || looks[0].Present || looks[0].Closed(m.s.moving.number) {
 			return err
 		}
 		result, err := m.carryFromAny(ctx, k, to, looks[0])
@@ -87,7 +87,8 @@ func (m *move) carry(ctx context.Context, key string, from, to *redisNode, look 
 		return result, err
 	}
 	err = m.ask(ctx, to, "RESTORE", func(ctx context.Context, client *redis.Client) error {
-		results, err := transit.Redis{Client: client}.Store(ctx, []transit.RedisLook{look}, values)
+		to := transit.Redis{Client: client, Transition: m.s.moving.number}
+		results, err := to.Store(ctx, []transit.RedisLook{look}, values)
 		if err == nil {
 			result = results[0]
 		}

@@ -27,6 +27,11 @@ type itemMove struct {
 	key       string
 	encode    bool           // as the request has it
 	now, next *memcachedNode // the same where the key does not move
+
+	// A look was given an item to renew, which nobody else is given any more: where,
+	// and which. The operation hands that on to its caller.
+	given    *memcachedNode
+	givenCAS uint64
 }
 
 var _ memcache.Meta = (*itemMove)(nil)

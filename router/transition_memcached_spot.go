@@ -50,6 +50,9 @@ func (p spot) look(ctx context.Context) (look transit.MemcachedLook, err error) 
 		look, err = c.Look(ctx, p.key)
 		return err
 	})
+	if look.Won {
+		p.given, p.givenCAS = p.n, look.CAS
+	}
 	return look, err
 }
 
@@ -108,58 +111,6 @@ func only(resp memcache.Response, asked memcache.Return) memcache.Response {
 		resp.Size = 0
 	}
 	return resp
-}
-
-// getAndChange is a get that touches the item, or may lease it.
-func (p spot) getAndChange(ctx context.Context, r memcache.GetRequest) (memcache.Response, error) {
-	for range spotAttempts {
-		look, err := p.look(ctx)
-		if err != nil {
-			return memcache.Response{}, err
-		}
-		if look.Tombstone {
-			resp, again, err := p.lease(ctx, r, look)
-			if again {
-				continue
-			}
-			return resp, err
-		}
-		resp, after, err := p.sendGet(ctx, r)
-		if err != nil || !after.Tombstone {
-			return only(resp, r.Return), err
-		}
-		// It was buried in between, and now has the life of the item.
-		if _, err := p.bury(ctx, transit.Closed); err != nil {
-			return memcache.Response{}, err
-		}
-	}
-	return memcache.Response{}, errRestless
-}
-
-// lease leases a tombstone, as a miss would be: it is marked as stale, upon which
-// the server has one caller win it, and stays what it is for all others. again
-// says that it is another one by now.
-func (p spot) lease(ctx context.Context, r memcache.GetRequest, look transit.MemcachedLook) (resp memcache.Response, again bool, err error) {
-	life, wanted := r.Vivify.TTL()
-	if !wanted {
-		return missOf(r), false, nil
-	}
-	if !look.Leased {
-		mark := memcache.DeleteRequest{Key: p.key, EncodeKey: p.encode, CompareCAS: look.CAS, Invalidate: true, TTL: memcache.ExpireIn(life)}
-		err = p.ask(ctx, "md", func(ctx context.Context, c transit.Memcached) (err error) {
-			resp, err = c.Client.MetaDelete(ctx, mark)
-			return err
-		})
-		if err != nil || resp.Status != memcache.StatusOK {
-			return memcache.Response{}, err == nil, err
-		}
-	}
-	r.Touch, r.RecacheBelow = memcache.Expiry{}, 0
-	resp, after, err := p.sendGet(ctx, r)
-	if err == nil && after.Tombstone { // an empty lease, as on a miss
-		resp.Stale, resp.ClientFlags = false, 0
-	}
-	return only(resp, r.Return), false, err
 }
 
 // set is any set.
@@ -232,9 +183,15 @@ func (p spot) delete(ctx context.Context, r memcache.DeleteRequest) (resp memcac
 		switch {
 		case err != nil:
 			return resp, err
-		case look.Tombstone && look.Leased && !r.Invalidate: // the lease ends
+		case look.Tombstone && look.Leased && !r.Invalidate && r.CompareCAS == 0: // the lease ends
 			_, err := p.bury(ctx, transit.Closed)
 			return memcache.Response{Status: memcache.StatusNotFound, Opaque: r.Opaque}, err
+		case look.Tombstone && look.Leased && !r.Invalidate && r.CompareCAS == look.CAS: // it is given back
+			resp, err := p.endLease(ctx, r, look)
+			if err != nil || resp.Status == memcache.StatusOK {
+				return resp, err
+			}
+			continue
 		case !look.Present:
 			return memcache.Response{Status: memcache.StatusNotFound, Opaque: r.Opaque}, nil
 		case r.CompareCAS != 0 && r.CompareCAS != look.CAS:
@@ -254,7 +211,7 @@ func (p spot) sendDelete(ctx context.Context, r memcache.DeleteRequest, cas uint
 	err = p.ask(ctx, p.op.name, func(ctx context.Context, c transit.Memcached) (err error) {
 		if p.moves() && p.n == p.next && !r.Invalidate {
 			resp, err = c.Client.MetaSet(ctx, memcache.SetRequest{Key: p.key, EncodeKey: p.encode, CompareCAS: cas,
-				ClientFlags: transit.FlagsClosed, TTL: transit.TombstoneLife, Opaque: r.Opaque})
+				ClientFlags: transit.Closed.Flags(), TTL: transit.TombstoneLife, Opaque: r.Opaque})
 			return err
 		}
 		r.CompareCAS = cas

@@ -142,6 +142,54 @@ func TestMemcachedBuriedMeanwhile(t *testing.T) {
 	}
 }
 
+// TestMemcachedRenewal: an item that was invalidated is given to the first who wants to
+// make it anew, also while its key moves, though it is looked at before.
+func TestMemcachedRenewal(t *testing.T) {
+	s := newMemStage(t)
+	r := s.router(membership.Importing, Config{})
+	ctx, key := t.Context(), s.moving(r, 0)
+	must(t, r.Set(ctx, item(key, "old")))
+	must(t, r.Invalidate(ctx, key, time.Minute))
+	for i, want := range []memcache.Lease{{Won: true, Stale: true}, {Pending: true, Stale: true}} {
+		got, err := r.GetLease(ctx, key, time.Minute, 0)
+		if err != nil || got.Won != want.Won || got.Pending != want.Pending || got.Stale != want.Stale || string(got.Item.Value) != "old" {
+			t.Errorf("%d: %+v, %v, want %+v", i, got, err, want)
+		}
+	}
+}
+
+// TestMemcachedLeasedTombstone: others see a tombstone, and readers nothing; the lease
+// ends with the tombstone's life, whatever was asked for.
+func TestMemcachedLeasedTombstone(t *testing.T) {
+	s := newMemStage(t)
+	r, other := s.router(membership.Importing, Config{}), s.router(membership.Importing, Config{})
+	ctx := t.Context()
+	for i, kind := range []string{"open", "closed"} {
+		key := s.moving(r, i)
+		s.put(2, key, kind)
+		won, err := r.GetLease(ctx, key, time.Hour, 0)
+		if err != nil || !won.Won || won.Stale || len(won.Item.Value) != 0 || won.Item.Flags != 0 {
+			t.Errorf("%s: %+v, %v", kind, won, err)
+		}
+		for range 3 { // whoever asks is not given it once more
+			if _, err := other.Get(ctx, key); err != ErrCacheMiss {
+				t.Errorf("%s: read: %v", kind, err)
+			}
+			if l, err := other.GetLease(ctx, key, time.Hour, 0); err != nil || l.Won || !l.Pending || l.Item.CAS != won.Item.CAS {
+				t.Errorf("%s: %+v, %v", kind, l, err)
+			}
+		}
+		if got := s.at(2, key); got != kind {
+			t.Errorf("it is %q, want %q still", got, kind)
+		}
+		won.Item.Value = []byte("made")
+		must(t, r.CompareAndSwap(ctx, won.Item))
+		if got, err := other.Get(ctx, key); string(got.Value) != "made" || err != nil {
+			t.Errorf("%s: %q, %v", kind, got.Value, err)
+		}
+	}
+}
+
 // TestMemcachedKeepsTheTimeLeft, to a second.
 func TestMemcachedKeepsTheTimeLeft(t *testing.T) {
 	s := newMemStage(t)

@@ -182,7 +182,11 @@ type mover struct {
 }
 
 func (s *stage) mover(from, to int) mover {
-	return mover{s, transit.Redis{Client: s.clients[from]}, transit.Redis{Client: s.clients[to]}}
+	number := uint64(7)
+	if from == s.newcomer {
+		number = membership.RollbackOf(number)
+	}
+	return mover{s, transit.Redis{Client: s.clients[from]}, transit.Redis{Client: s.clients[to], Transition: number}}
 }
 
 // move copies a key and removes it, and reports whether it is gone.

@@ -117,7 +117,7 @@ func (m *move) readOn(ctx context.Context, n *redisNode, cmd redis.Cmder, key st
 // copyRead copies a key that a read has found on its current owner. It is no
 // failure of the read if that does not work: the key stays where it is.
 func (m *move) copyRead(ctx context.Context, k movedKey, seen sighting, from *redisNode) {
-	if seen.node == nil || seen.look.Closed() || len(without([]*redisNode{seen.node}, k.now)) == 0 {
+	if seen.node == nil || seen.look.Closed(m.s.moving.number) || len(without([]*redisNode{seen.node}, k.now)) == 0 {
 		return
 	}
 	_, _ = m.carry(ctx, k.name, from, seen.node, seen.look, maxReadCopy)

@@ -127,7 +127,8 @@ func (s *stage) pass(r *actor) (finished bool) {
 				continue
 			}
 			finished = false
-			if err := moveSlowly(transit.Redis{Client: c}, transit.Redis{Client: s.clients[next[4]-'0']}, key); err != nil {
+			to := transit.Redis{Client: s.clients[next[4]-'0'], Transition: snap.moving.number}
+			if err := moveSlowly(transit.Redis{Client: c}, to, key); err != nil {
 				s.t.Errorf("mover: %v", err)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -138,7 +139,7 @@ func (s *stage) at(node int, key string) string {
 	return value
 }
 
-// tombstone returns "", "open" or "closed", and fails if it does not live as long
+// tombstone returns "", "open", "closed" or "closed before", and fails if it does not live as long
 // as it should.
 func (s *stage) tombstone(node int, key string) string {
 	s.t.Helper()
@@ -151,16 +152,18 @@ func (s *stage) tombstone(node int, key string) string {
 	if err != nil || left <= 0 || left > transit.TombstoneLife {
 		s.t.Errorf("the tombstone of %s is %q for %v, %v", key, value, left, err)
 	}
-	if len(value) > 4 && value[:4] == "open" {
-		return "open"
+	kind, number, _ := strings.Cut(value, ":")
+	if kind == "closed" && number != "7" {
+		return "closed before"
 	}
-	return value
+	return kind
 }
 
-// put sets up a key on a node: "" removes it, "open" and "closed" bury it.
+// put sets up a key on a node: "" removes it, "open" and "closed" bury it, and "closed
+// before" does so in another transition.
 func (s *stage) put(node int, key, value string) {
 	s.t.Helper()
-	ctx, server := context.Background(), transit.Redis{Client: s.clients[node]}
+	ctx, server := context.Background(), transit.Redis{Client: s.clients[node], Transition: 7}
 	var err error
 	switch value {
 	case "":
@@ -168,6 +171,9 @@ func (s *stage) put(node int, key, value string) {
 	case "open":
 		_, err = server.Bury(ctx, transit.Open, key)
 	case "closed":
+		_, err = server.Bury(ctx, transit.Closed, key)
+	case "closed before":
+		server.Transition = 5
 		_, err = server.Bury(ctx, transit.Closed, key)
 	default:
 		err = s.clients[node].Set(ctx, key, value, time.Hour).Err()

@@ -95,7 +95,7 @@ func (r *Redis) place(ctx context.Context, n *redisNode, d debt) (existed bool, 
 	}
 	err = r.ask(ctx, n, name, func(ctx context.Context, client *redis.Client) (err error) {
 		if d.bury {
-			existed, err = transit.Redis{Client: client}.Bury(ctx, d.kind, d.key)
+			existed, err = transit.Redis{Client: client, Transition: d.transition}.Bury(ctx, d.kind, d.key)
 			return err
 		}
 		count, err := client.Unlink(ctx, d.key).Result()
@@ -257,7 +257,7 @@ func (m *move) guards(ctx context.Context, n *redisNode) []redis.Cmder {
 	for _, k := range m.keys {
 		copied := m.cfg.Replication.Factor > 1 && (k.rule.guard || k.rule.then == buryNext) && slices.Contains(k.next, n)
 		if copied || k.rule.guard && !slices.Contains(k.now, n) {
-			guards = append(guards, transit.NewGuard(ctx, k.name))
+			guards = append(guards, transit.NewGuard(ctx, m.s.moving.number, k.name))
 		}
 	}
 	return guards
@@ -285,7 +285,8 @@ func (m *move) delete(ctx context.Context, cmd redis.Cmder, k movedKey) error {
 	cmd.SetErr(nil)
 	var existed bool
 	for _, n := range k.next {
-		was, err := m.place(ctx, n, debt{node: n.about.Load().ID, key: k.name, bury: true, kind: transit.Closed})
+		d := debt{node: n.about.Load().ID, key: k.name, bury: true, kind: transit.Closed, transition: m.s.moving.number}
+		was, err := m.place(ctx, n, d)
 		if err != nil {
 			return err
 		}

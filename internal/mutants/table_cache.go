@@ -67,7 +67,7 @@ var cacheMutations = []mutation{
 		old: "if token ~= ARGV[1] then return 0 end\n", new: "",
 		tests: "TestStoreLeaseRelease"},
 	{name: "lease/release-memcached", what: "nobody gives back the lease of another, Memcached", file: "store_memcached_lease.go",
-		old: "\tif !there.Found() || there.CAS != lease.cas {\n\t\treturn nil\n\t}", new: "\tif !there.Found() {\n\t\treturn nil\n\t}",
+		old: "if there.Found() && there.CAS != lease.cas {\n\t\treturn nil\n\t}\n\tthere.CAS = lease.cas", new: "if there.Found() {\n\t\tlease.cas = there.CAS\n\t}\n\tthere.CAS = lease.cas",
 		tests: "TestStoreLeaseRelease"},
 	{name: "lease/late", what: "a lease that has run out does not fill, Memcached", file: "store_memcached_lease.go",
 		old: "\tif lease.cas == 0 || !time.Now().Before(lease.until) {", new: "\tif lease.cas == 0 {",

@@ -64,8 +64,12 @@ func PartKey(key string, number string) string { return partPrefix + number + ":
 // key, as StoreFenced would write it: look is from before the parts were known to
 // be what O has. What may not arrive is deleted.
 func (r Redis) PutFenced(ctx context.Context, f Fence, look RedisLook, part string, v RedisValue) (Result, error) {
+	seen := ""
+	if look.passable(f.Transition) {
+		seen = look.Marker
+	}
 	word, err := putScript.Run(ctx, r.Client, []string{part, v.Key, Marker(v.Key), f.key()},
-		CopyLimit.Milliseconds(), f.value(), look.Since, look.Marker, max(v.Expires, 0)).Text()
+		CopyLimit.Milliseconds(), f.value(), look.Since, seen, max(v.Expires, 0)).Text()
 	if err != nil {
 		return Result{}, err
 	}

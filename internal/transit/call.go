@@ -63,8 +63,9 @@ var inOrder = func() (at [1000]int) {
 	return at
 }()
 
-// storeCall returns the call of storeScript. f is nil where no fence is asked for.
-func storeCall(f *Fence, looks Looks, values []RedisValue) call {
+// storeCall returns the call of storeScript. f is nil where no fence is asked for. A
+// tombstone that is closed counts as not seen, so that it lets nothing in.
+func storeCall(transition uint64, f *Fence, looks Looks, values []RedisValue) call {
 	c, plain := newCall(storeScript, Copied, values)
 	if len(c.at) == 0 {
 		return c
@@ -76,7 +77,7 @@ func storeCall(f *Fence, looks Looks, values []RedisValue) call {
 			oldest, newest = look.Since, look.Since
 		}
 		oldest, newest = min(oldest, look.Since), max(newest, look.Since)
-		if look.Marker != "" {
+		if look.passable(transition) {
 			seen++
 		}
 		if at := values[i].Expires; at > 0 && (first == 0 || at < first) {
@@ -113,7 +114,7 @@ func storeCall(f *Fence, looks Looks, values []RedisValue) call {
 			to.word(values[i].Payload)
 		}
 		for j, i := range c.at {
-			if look := looks.Of(i); look.Marker != "" {
+			if look := looks.Of(i); look.passable(transition) {
 				to.number(int64(j + 1))
 				to.word(look.Marker)
 			}

@@ -14,7 +14,10 @@
 //
 //   - [Closed] lets no copy in. It is for what is decided at N, with O still to
 //     follow: a delete, whose second half is the delete at O. What stands at O
-//     then is of yesterday, whenever it is read.
+//     then is of yesterday, whenever it is read. That is so in its transition
+//     alone, and so with Redis it bears the number of it. If the next transition
+//     but one, a few seconds later, brings the key back to N, what O has is what
+//     was written or came there after the delete: it may go over.
 //   - [Open] lets in a copy that has begun after it. It is for what was decided
 //     at O before: a write, or a delete, by a client that still works with the
 //     current ring. What is read at O from then on is that write, or newer, and
@@ -32,9 +35,11 @@
 // ring: whoever walks over the keys of a server passes over what [IsMarker]
 // reports, and neither moves nor sweeps it.
 //
-// Memcached: a tombstone is the key itself, with an empty value and one of two
+// Memcached: a tombstone is the key itself, with an empty value and one of four
 // reserved client flags, so that an add fails on it. Every reader treats it as
-// absent: see [TombstoneOf].
+// absent: see [TombstoneOf]. Two of the four say that it is leased, as a missing item
+// can be. Its kind is for all transitions: there the sweep before a transition
+// removes it.
 //
 // # Copies
 //

@@ -152,7 +152,8 @@ func TestGlance(t *testing.T) { bothWays(t, testGlance) }
 
 func testGlance(t *testing.T, o, n Redis) {
 	ctx := t.Context()
-	keys := []string{"free", "open", "closed", "there"}
+	n.Transition = fence7.Transition
+	keys := []string{"free", "open", "closed", "closed before", "there"}
 	for _, key := range keys {
 		must(t, o.Client.Set(ctx, key, "old", 0).Err())
 	}
@@ -168,6 +169,8 @@ func testGlance(t *testing.T, o, n Redis) {
 		_, err := n.Bury(ctx, kind, key)
 		must(t, err)
 	}
+	_, err := Redis{Client: n.Client, Transition: 5}.Bury(ctx, Closed, "closed before")
+	must(t, err)
 	must(t, n.Client.Set(ctx, "there", "new", 0).Err())
 	put := func(look func() (Looks, bool, error), want ...Outcome) {
 		t.Helper()
@@ -185,8 +188,8 @@ func testGlance(t *testing.T, o, n Redis) {
 			}
 		}
 	}
-	put(func() (Looks, bool, error) { return n.GlanceFenced(ctx, fence7) }, Copied, Blocked, Blocked, Present)
-	put(func() (Looks, bool, error) { return n.LookFenced(ctx, fence7, false, keys...) }, Present, Copied, Blocked, Present)
+	put(func() (Looks, bool, error) { return n.GlanceFenced(ctx, fence7) }, Copied, Blocked, Blocked, Blocked, Present)
+	put(func() (Looks, bool, error) { return n.LookFenced(ctx, fence7, false, keys...) }, Present, Copied, Blocked, Copied, Present)
 }
 
 // TestPutFencedConditions: what is particular to parts.

@@ -9,9 +9,15 @@ import (
 
 // Client flags of tombstones on memcached servers, with an empty value. They are
 // reserved: an application must not store empty values with them.
+//
+// One that is leased was given to somebody who makes a value. The server's own way to
+// say that, by which it gives a stale item to the first who asks, is of no use here: the
+// first may be one who only looks what is there.
 const (
-	FlagsClosed uint32 = 0x52696e43 // "RinC"
-	FlagsOpen   uint32 = 0x52696e4f // "RinO"
+	FlagsClosed       uint32 = 0x52696e43 // "RinC"
+	FlagsOpen         uint32 = 0x52696e4f // "RinO"
+	FlagsClosedLeased uint32 = 0x52696e63 // "Rinc"
+	FlagsOpenLeased   uint32 = 0x52696e6f // "Rino"
 )
 
 // TombstoneOf reports whether an item of these flags and this size of its value
@@ -19,12 +25,28 @@ const (
 func TombstoneOf(flags uint32, size int) (kind Kind, is bool) {
 	switch {
 	case size != 0:
-	case flags == FlagsClosed:
+	case flags == FlagsClosed, flags == FlagsClosedLeased:
 		return Closed, true
-	case flags == FlagsOpen:
+	case flags == FlagsOpen, flags == FlagsOpenLeased:
 		return Open, true
 	}
 	return 0, false
+}
+
+// Flags returns the client flags of a tombstone of that kind.
+func (k Kind) Flags() uint32 {
+	if k == Open {
+		return FlagsOpen
+	}
+	return FlagsClosed
+}
+
+// LeasedFlags returns those of one that is leased.
+func (k Kind) LeasedFlags() uint32 {
+	if k == Open {
+		return FlagsOpenLeased
+	}
+	return FlagsClosedLeased
 }
 
 // Memcached is one memcached server, through a client of the caller's.
@@ -39,7 +61,8 @@ type MemcachedLook struct {
 	Present   bool      // there is an item that is no tombstone
 	Tombstone bool
 	Kind      Kind   // of the tombstone
-	Leased    bool   // the tombstone is one, or the item is stale: somebody is making a value
+	Leased    bool   // the tombstone is: somebody is making a value
+	Won       bool   // the item is stale, and the look was given it to renew
 	CAS       uint64 // of the item or the tombstone
 	Refused   error  // why the server took no reservation: see ReserveFenced
 }
@@ -58,7 +81,8 @@ func LookOf(at time.Time, r *memcache.Response) MemcachedLook {
 		l.CAS = r.CAS
 		l.Kind, l.Tombstone = TombstoneOf(r.ClientFlags, max(r.Size, len(r.Value)))
 		l.Present = !l.Tombstone
-		l.Leased = r.Stale
+		l.Leased = l.Tombstone && r.ClientFlags == l.Kind.LeasedFlags()
+		l.Won = r.Won
 	}
 	return l
 }
@@ -215,10 +239,6 @@ func (m Memcached) Bury(ctx context.Context, kind Kind, key string) (existed boo
 	if err != nil {
 		return false, err
 	}
-	flags := FlagsClosed
-	if kind == Open {
-		flags = FlagsOpen
-	}
-	_, err = m.Client.MetaSet(ctx, memcache.SetRequest{Key: key, EncodeKey: m.EncodeKey, ClientFlags: flags, TTL: TombstoneLife})
+	_, err = m.Client.MetaSet(ctx, memcache.SetRequest{Key: key, EncodeKey: m.EncodeKey, ClientFlags: kind.Flags(), TTL: TombstoneLife})
 	return look.Present, err
 }

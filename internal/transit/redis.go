@@ -13,7 +13,9 @@ import (
 // an application must not use keys that begin with it.
 const MarkerPrefix = "__ringway:tombstone:"
 
-const closed = "closed" // the value of a closed tombstone; of an open one "open:" and a number
+// closed returns the value of a closed tombstone of a transition; that of an open one
+// is "open:" and a number that is drawn for it.
+func closed(transition uint64) string { return "closed:" + strconv.FormatUint(transition, 10) }
 
 // Marker returns the name of a key's tombstone.
 func Marker(key string) string { return MarkerPrefix + key }
@@ -24,6 +26,10 @@ func Marker(key string) string { return MarkerPrefix + key }
 type Redis struct {
 	Client *redis.Client
 	Lines  *Lines // nil: none. With them TakeWithin, StoreFenced and Remove are quicker for many small keys
+
+	// Transition is what copies and tombstones are made for. Those of a mover go by
+	// its fence.
+	Transition uint64
 }
 
 // RedisLook is what N says of a key before O is read.
@@ -33,8 +39,12 @@ type RedisLook struct {
 	Present bool
 }
 
-// Closed reports a tombstone that lets no copy in.
-func (l RedisLook) Closed() bool { return l.Marker == closed }
+// Closed reports a tombstone that lets no copy of the transition in. A closed one of
+// another transition is like an open one: the key has come to its current owner since.
+func (l RedisLook) Closed(transition uint64) bool { return l.Marker == closed(transition) }
+
+// passable reports a tombstone that lets in a copy which has begun after it.
+func (l RedisLook) passable(transition uint64) bool { return l.Marker != "" && !l.Closed(transition) }
 
 // Looks are those of several keys, in their order; a single one is of all of them.
 type Looks []RedisLook
@@ -204,12 +214,12 @@ func first(list []any) any {
 // Store writes at N what Take read at O. looks are of the same keys, from before
 // that.
 func (r Redis) Store(ctx context.Context, looks Looks, values []RedisValue) ([]Result, error) {
-	return r.run(ctx, storeCall(nil, looks, values))
+	return r.run(ctx, storeCall(r.Transition, nil, looks, values))
 }
 
 // StoreFenced is Store for a mover: nothing arrives unless N lets it in.
 func (r Redis) StoreFenced(ctx context.Context, f Fence, looks Looks, values []RedisValue) ([]Result, error) {
-	return r.run(ctx, storeCall(&f, looks, values))
+	return r.run(ctx, storeCall(f.Transition, &f, looks, values))
 }
 
 // Remove removes at O what is still as Take read it: value and expiry.
@@ -259,7 +269,7 @@ func (r Redis) Copy(ctx context.Context, to Redis, limit int64, keys ...string) 
 // Bury puts a tombstone in the place of a key at N, and returns whether the key
 // was there.
 func (r Redis) Bury(ctx context.Context, kind Kind, key string) (existed bool, err error) {
-	value := closed
+	value := closed(r.Transition)
 	if kind == Open {
 		value = "open:" + strconv.FormatUint(rand.Uint64(), 36)
 	}
@@ -271,8 +281,8 @@ func (r Redis) Bury(ctx context.Context, kind Kind, key string) (existed bool, e
 // the key as it is, not sent. It goes before a write at N, in one transaction with
 // it, since what is written may end by itself: it may expire, be evicted, or be
 // popped empty; a copy that was under way must not fill the gap.
-func NewGuard(ctx context.Context, key string) *redis.StatusCmd {
-	return redis.NewStatusCmd(ctx, "set", Marker(key), closed, "px", TombstoneLife.Milliseconds())
+func NewGuard(ctx context.Context, transition uint64, key string) *redis.StatusCmd {
+	return redis.NewStatusCmd(ctx, "set", Marker(key), closed(transition), "px", TombstoneLife.Milliseconds())
 }
 
 var errReply = errors.New("transit: a reply of an unexpected form")

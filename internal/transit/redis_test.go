@@ -103,6 +103,11 @@ func TestStoreConditions(t *testing.T) { bothWays(t, testStoreConditions) }
 func testStoreConditions(t *testing.T, o, n Redis) {
 	ctx := t.Context()
 	at := func(r Redis, key string) string { return r.Client.Get(ctx, key).Val() }
+	n.Transition = 7
+	bury := func(transition uint64, key string) {
+		_, err := Redis{Client: n.Client, Transition: transition}.Bury(ctx, Closed, key)
+		must(t, err)
+	}
 	for _, c := range []struct {
 		name    string
 		before  func(key string) // the look
@@ -121,6 +126,9 @@ func testStoreConditions(t *testing.T, o, n Redis) {
 		{"open before, closed meanwhile", func(key string) { n.Bury(ctx, Open, key) }, func(key string) { n.Bury(ctx, Closed, key) }, Blocked, ""},
 		{"closed before, open meanwhile", func(key string) { n.Bury(ctx, Closed, key) }, func(key string) { n.Bury(ctx, Open, key) }, Blocked, ""},
 		{"closed, then open before", func(key string) { n.Bury(ctx, Closed, key); n.Bury(ctx, Open, key) }, nil, Copied, "old"},
+		{"closed in another transition", func(key string) { bury(6, key) }, nil, Copied, "old"},
+		{"closed in another transition meanwhile", nil, func(key string) { bury(6, key) }, Blocked, ""},
+		{"closed in two", func(key string) { bury(6, key) }, func(key string) { bury(5, key) }, Blocked, ""},
 		{"open before, gone meanwhile", func(key string) { n.Bury(ctx, Open, key) }, func(key string) { n.Client.Del(ctx, Marker(key)) }, Copied, "old"},
 	} {
 		key := "key " + c.name
@@ -346,13 +354,14 @@ func testRefused(t *testing.T, _, n Redis) {
 
 func TestBury(t *testing.T) {
 	_, n := twoRedis(t)
+	n.Transition = 7
 	ctx := t.Context()
 	must(t, n.Client.Set(ctx, "key", "v", 0).Err())
 	for i, c := range []struct {
 		kind    Kind
 		existed bool
 		want    string // beginning of the marker
-	}{{Open, true, "open:"}, {Closed, false, "closed"}, {Open, false, "open:"}} {
+	}{{Open, true, "open:"}, {Closed, false, "closed:7"}, {Open, false, "open:"}} {
 		existed, err := n.Bury(ctx, c.kind, "key")
 		marker := n.Client.Get(ctx, Marker("key")).Val()
 		left := n.Client.PTTL(ctx, Marker("key")).Val()
@@ -363,10 +372,10 @@ func TestBury(t *testing.T) {
 	if !IsMarker(Marker("key")) || IsMarker("key") || IsMarker("") {
 		t.Error("IsMarker is wrong")
 	}
-	guard := NewGuard(ctx, "guarded")
+	guard := NewGuard(ctx, 7, "guarded")
 	must(t, n.Client.Process(ctx, guard))
 	looks, err := n.Look(ctx, "guarded")
-	if err != nil || !looks[0].Closed() || looks[0].Present {
+	if err != nil || !looks[0].Closed(7) || looks[0].Closed(8) || looks[0].Present {
 		t.Errorf("a guard: %+v, %v", looks, err)
 	}
 }

@@ -79,8 +79,9 @@ return out
 // say, ARGV[3] and ARGV[4] the earliest and the latest time of this server before
 // the source was read, ARGV[5] how many keys are plain, the first ones, ARGV[6] the
 // first expiry, 0 where there is none. Then come two for each key: the expiry, 0
-// where there is none, and the payload; and then the markers that were seen before
-// the source was read, two for each: the number of its key, and what it said. The
+// where there is none, and the payload; and then the markers that let in what came
+// after them and were seen before the source was read, two for each: the number of its
+// key, and what it said. The
 // script returns two values for each key that was not copied, its number and a word
 // or the server's error; the number 0 stands for all keys.
 //
@@ -103,7 +104,7 @@ local function barred(i)
   local expired = expires > 0 and expires <= now
   if (marker or expired) and redis.call('EXISTS', KEYS[i]) == 1 then
     return 'present'
-  elseif marker and (marker == 'closed' or marker ~= seen[i]) then
+  elseif marker and marker ~= seen[i] then
     return 'blocked'
   end
   return expired and 'gone'
@@ -177,7 +178,7 @@ elseif now < since or now - since > tonumber(ARGV[1]) then
   word = 'late'
 elseif redis.call('EXISTS', KEYS[2]) == 1 then
   word = 'present'
-elseif marker and (marker == 'closed' or marker ~= ARGV[4]) then
+elseif marker and marker ~= ARGV[4] then
   word = 'blocked'
 elseif expires > 0 and expires <= now then
   word = 'gone'

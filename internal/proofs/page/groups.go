@@ -4,7 +4,7 @@ package main
 var groups = []group{
 	{"Stampede", []proof{
 		{"stampede", "3 processes × 10,000 callers of one hot key that is not there: 1 load; with the process that loads killed: 2 at most, the second when the lease has run out", cachePackage, "TestStampede", false},
-		{"stampede across a resize", "3 clients × 100 callers while a node joins, with every pair of views: 1 load where the views agree; never more than 3 a client; at most one of the rushes waits for a lease to run out", cachePackage, "TestStampedeAcrossResize", false},
+		{"stampede across a resize", "3 clients × 100 callers while a node joins, with every pair of views: 1 load where the views agree; never more than 3 a client; nobody waits for a lease to run out", cachePackage, "TestStampedeAcrossResize", false},
 		{"lease across a resize", "a lease that was taken before its key moved is stored or lost, and lost if the key was invalidated, whoever is ahead", cachePackage, "TestLeaseAcrossResize", false},
 	}},
 	{"Coalescing", []proof{

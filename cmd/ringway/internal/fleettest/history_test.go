@@ -205,3 +205,21 @@ func firstError(events []Event) string {
 	}
 	return ""
 }
+
+// TestThereAndBack: one node after another comes and goes, so that keys go away and
+// back as fast as the protocol permits: what a transition has left behind for the
+// safety of its keys is still there when the next but one brings them back.
+func TestThereAndBack(t *testing.T) {
+	t.Parallel()
+	seed := rand.Uint64N(1 << 32)
+	t.Log("seed", seed)
+	f := newSmallFleet(t)
+	all := f.startHistorians(seed)
+	const rounds = 3
+	for i := range rounds {
+		newcomers := []string{fmt.Sprint("redis-x", i), fmt.Sprint("mc-x", i)}
+		f.join(newcomers...)
+		f.leave(newcomers...)
+	}
+	f.promisesKept(all, true, 2*rounds)
+}
