@@ -133,7 +133,7 @@ evidence: go servers ## Measure fleets that agree, what a resize costs and what 
 	fi; \
 	go test ./cmd/ringsim -run '^TestEvidence$$' -count=1 -evidence "$(CURDIR)/docs/evidence/simulations.md"
 	@echo "wrote docs/evidence/simulations.md"
-	@go run ./cmd/ringsim report -o docs/evidence/headline.html
+	@go run -buildvcs=true ./cmd/ringsim report -o docs/evidence/headline.html
 	@$(MAKE) proofs
 
 # A million keys that expire together need 24 GB of memory: that one is run small.

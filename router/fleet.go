@@ -134,6 +134,9 @@ func (f *fleet[P]) replace(next *snapshot[P]) {
 }
 
 func (f *fleet[P]) placementOf(old *snapshot[P], nodes []ring.Node) (ring.Placement, error) {
+	if err := f.place.room(nodes); err != nil {
+		return nil, err
+	}
 	if old != nil && old.built != nil {
 		return old.built.Update(keepOrder(old.built.Nodes(), nodes))
 	}
@@ -276,7 +279,9 @@ func (f *fleet[P]) close(ctx context.Context) error {
 // must use the same one. The zero value is a ring of 160 virtual nodes with
 // hash tags on.
 type PlacementConfig struct {
-	// VirtualNodes of a node of weight 1; 0 means ring.DefaultVirtualNodes.
+	// VirtualNodes of a node of weight 1; 0 means ring.DefaultVirtualNodes. A view
+	// whose ring would have more tokens than membership.MaxNodeTokens for one node, or
+	// membership.MaxFleetTokens in all, is refused.
 	VirtualNodes int
 
 	// Hash is the hash function, Seed its secret seed: see ring.Hasher.
@@ -289,6 +294,15 @@ type PlacementConfig struct {
 	// New builds another placement than the ring, such as balanced.New. It
 	// takes its own configuration; the fields above then have no effect.
 	New func(nodes []ring.Node) (ring.Placement, error)
+}
+
+// room fails if a ring of these nodes would be larger than a fleet may have: weights
+// may come from outside, such as a DNS server.
+func (c PlacementConfig) room(nodes []ring.Node) error {
+	if c.New != nil {
+		return nil
+	}
+	return membership.CheckRoom(nodes, c.VirtualNodes)
 }
 
 func (c PlacementConfig) build(nodes []ring.Node) (ring.Placement, error) {

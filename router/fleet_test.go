@@ -143,6 +143,35 @@ func TestApplyChangesAllOrNothing(t *testing.T) {
 	}
 }
 
+// A weight that would make a ring larger than a fleet may have is refused, of a node
+// that is there and of one that is to come: it may be a DNS server's.
+func TestWeightsBeyondAllRoom(t *testing.T) {
+	f, _ := fakeFleet(t)
+	for i, step := range []struct {
+		state  membership.State
+		weight float64
+		want   string
+	}{
+		{membership.Active, 100, ""},
+		{membership.Active, 2000, `weight of node "b": got 2000, want at most 1638`},
+		{membership.Announced, 2000, `weight of node "b": got 2000, want at most 1638`},
+		{membership.Announced, 1600, ""},
+	} {
+		v := viewOf(uint64(i+1), "a@1", "b@2")
+		v.Members[1].Weight, v.Members[1].State, v.Members[1].Transition = step.weight, step.state, 1
+		before := f.current.Load()
+		err := f.apply(v)
+		if step.want == "" && err != nil || step.want != "" && (err == nil || !strings.Contains(err.Error(), step.want) || f.current.Load() != before) {
+			t.Errorf("%s, weight %v: %v, want %q", step.state, step.weight, err, step.want)
+		}
+	}
+	f.place.VirtualNodes = 16
+	v := viewOf(9, "a@1")
+	if v.Members[0].Weight = 16_000; f.apply(v) != nil {
+		t.Error("fewer virtual nodes have room for more weight")
+	}
+}
+
 func TestPlacementOfOthers(t *testing.T) {
 	f, _ := fakeFleet(t)
 	f.place.New = func([]ring.Node) (ring.Placement, error) {

@@ -44,6 +44,9 @@ func (f *fleet[P]) transitionOf(old, next *snapshot[P]) (*transition[P], error) 
 	if phase == membership.Stable || len(nodes) == 0 { // nobody is left to move keys to
 		return f.afterTransition(old, next), nil
 	}
+	if err := f.place.room(nodes); err != nil {
+		return nil, err
+	}
 	placement, err := next.placement.Update(keepOrder(next.placement.Nodes(), nodes))
 	if err == nil && f.check != nil {
 		err = f.check(placement)

@@ -64,13 +64,19 @@ type newSettings struct {
 }
 
 // read reads the settings and the files with secrets that they name, and changes what
-// can be changed. If anything of it cannot be used, nothing is changed.
+// can be changed. If anything of it cannot be used, nothing is changed; what the agent
+// refuses after it has taken over something else is tried again at the next reload.
 func (r *reload) read(a changeable) {
 	now, err := r.again()
+	var done []string
 	if err == nil {
-		err = r.apply(a, now)
+		done, err = r.apply(a, now)
 	}
-	if err != nil {
+	switch {
+	case err != nil && len(done) > 0:
+		r.log.Error("the settings were read again and were taken over in part", "changed", strings.Join(done, ", "), "error", err)
+		return
+	case err != nil:
 		r.log.Error("the settings were read again and cannot be used: all stays as it is", "error", err)
 		return
 	}
@@ -130,15 +136,16 @@ func (now newSettings) places() (places []string) {
 	return places
 }
 
-// apply changes what has changed. What may be refused goes first: the weight, for which
-// the fleet may have no room.
-func (r *reload) apply(a changeable, now newSettings) error {
+// apply changes what has changed, and returns what it came to. What may be refused goes
+// first: the weight, for which the fleet may have no room.
+func (r *reload) apply(a changeable, now newSettings) (done []string, err error) {
 	changed := func(name string) bool { return slices.Contains(now.changed, name) }
 	// A weight that is not given any more is the one that the node has.
 	if weight := now.f.weight; changed("weight") && weight != 0 {
 		if err := a.SetWeight(weight); err != nil {
-			return fmt.Errorf("%s: %w", now.settings.Where("weight"), err)
+			return done, fmt.Errorf("%s: %w", now.settings.Where("weight"), err)
 		}
+		done = append(done, "weight")
 	}
 	var order agentapi.RebalanceOrder
 	limits := now.cfg.Move.Limits
@@ -148,18 +155,23 @@ func (r *reload) apply(a changeable, now newSettings) error {
 	if changed("move-bytes") {
 		order.BytesPerSecond = &limits.Bytes
 	}
-	if changed("move-keys") || changed("move-bytes") {
+	if names := slices.DeleteFunc([]string{"move-keys", "move-bytes"}, func(name string) bool { return !changed(name) }); len(names) > 0 {
 		if err := a.Order(order); err != nil {
-			return err
+			return done, fmt.Errorf("%s: %w", now.settings.Where(names[0]), err)
 		}
+		done = append(done, names...)
 	}
-	if r.leaveTimeout = now.f.gossip.leaveTimeout; changed("leave-timeout") {
-		if err := a.SetLeaveTimeout(r.leaveTimeout); err != nil {
-			return err
+	if changed("leave-timeout") {
+		if err := a.SetLeaveTimeout(now.f.gossip.leaveTimeout); err != nil {
+			return done, fmt.Errorf("%s: %w", now.settings.Where("leave-timeout"), err)
 		}
+		r.leaveTimeout = now.f.gossip.leaveTimeout
+		done = append(done, "leave-timeout")
 	}
-	r.level.Set(now.f.level.Level())
-	return r.applySecrets(a, now)
+	if r.level.Set(now.f.level.Level()); changed("log-level") {
+		done = append(done, "log-level")
+	}
+	return done, r.applySecrets(a, now)
 }
 
 // applySecrets takes over keys and token, which may be others in the same files.

@@ -137,13 +137,15 @@ func limitsOf(t *testing.T, p *agentProcess) agentapi.MoveLimits {
 // toldAgent writes down what it is told.
 type toldAgent struct {
 	told   []string
-	refuse error // of a weight
+	refuse error // of a weight; errOrder: of an order
 }
+
+var errOrder = errors.New("it closes")
 
 func (a *toldAgent) tell(what string, is any) { a.told = append(a.told, fmt.Sprint(what, " ", is)) }
 
 func (a *toldAgent) SetWeight(weight float64) error {
-	if a.refuse != nil {
+	if a.refuse != nil && a.refuse != errOrder {
 		return a.refuse
 	}
 	a.tell("weight", weight)
@@ -153,6 +155,9 @@ func (a *toldAgent) SetLeaveTimeout(d time.Duration) error { a.tell("leave", d);
 func (a *toldAgent) SetToken(token string)                 { a.tell("token", len(token)) }
 func (a *toldAgent) SetKeys(keys [][]byte) error           { a.tell("keys", len(keys)); return nil }
 func (a *toldAgent) Order(o agentapi.RebalanceOrder) error {
+	if a.refuse == errOrder {
+		return errOrder
+	}
 	text, err := json.Marshal(o)
 	a.tell("order", string(text))
 	return err
@@ -201,6 +206,8 @@ func TestReloadTells(t *testing.T) {
 		{"no limits", "", nil, `order {"keys_per_second":0,"bytes_per_second":0}; token 0`, `changed="move-bytes, move-keys"`},
 		{"a weight that the fleet has no room for: nothing is changed", "weight: 9\nmove-keys: 6\nlog-level: debug\n", errors.New("no room"), "", file + ":4:1: weight: no room"},
 		{"the same, and there is room: it is news still", "weight: 9\nmove-keys: 6\n", nil, `weight 9; order {"keys_per_second":6}; token 0`, `changed="move-keys, weight"`},
+		{"refused half-way: what was taken over is told", "weight: 8\nmove-keys: 7\nlog-level: debug\n", errOrder, "weight 8", `in part" changed=weight error="` + file + ":5:1: move-keys: it closes"},
+		{"and is news still", "weight: 8\nmove-keys: 7\n", nil, `weight 8; order {"keys_per_second":7}; token 0`, `changed="move-keys, weight"`},
 		{"no weight any more: it stays", "", nil, `order {"keys_per_second":0}; token 0`, `changed="move-keys, weight"`},
 		{"a token", "token-file: " + token + "\n", nil, "token 16", "changed=token-file"},
 		{"encryption cannot be turned on", "encrypt-key-file: " + key + "\n", nil, "token 0", "settings=" + file + ":4:1: encrypt-key-file"},
