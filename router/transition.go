@@ -54,7 +54,7 @@ func (f *fleet[P]) transitionOf(old, next *snapshot[P]) (*transition[P], error) 
 	if err != nil {
 		return nil, err
 	}
-	t := &transition[P]{number: number, phase: phase, placement: placement}
+	t := &transition[P]{number: number, phase: phase, placement: placement, careful: f.isNew(old, next)}
 	if old != nil && old.moving != nil {
 		t.careful = old.moving.careful
 	}
@@ -63,16 +63,23 @@ func (f *fleet[P]) transitionOf(old, next *snapshot[P]) (*transition[P], error) 
 
 // afterTransition returns what is left of a transition when none is under way: a
 // note that there was one, for as long as what it leaves behind matters. Where
-// that is tombstones, one may also have gone by between two views.
+// that is tombstones, one may also have gone by between two views, or before the first.
 func (f *fleet[P]) afterTransition(old, next *snapshot[P]) *transition[P] {
 	missed := f.tombstones && old != nil && !sameRing(old.built, next.placement)
 	switch {
-	case missed, old != nil && old.moving.underWay():
+	case missed, f.isNew(old, next), old != nil && old.moving.underWay():
 		return &transition[P]{phase: membership.Stable, careful: f.tombstones}
 	case old != nil:
 		return old.moving
 	}
 	return nil
+}
+
+// isNew reports the first view of a fleet of agents: what has gone by just before it is
+// not known.
+func (f *fleet[P]) isNew(old, next *snapshot[P]) bool {
+	return f.tombstones && (old == nil || old.placement == nil) &&
+		slices.ContainsFunc(next.view.Members, func(m membership.Member) bool { return m.Generation > 0 })
 }
 
 func sameRing(a, b ring.Placement) bool {

@@ -18,6 +18,7 @@ type director struct {
 type stop struct {
 	reached chan struct{} // closed when it has come
 	goOn    chan struct{} // closed when it may go on
+	pass    int           // so many may go before it
 }
 
 func newDirector(t *testing.T) *director {
@@ -25,10 +26,13 @@ func newDirector(t *testing.T) *director {
 }
 
 // hold stops the next request of that name to a node.
-func (d *director) hold(node, command string) *stop {
+func (d *director) hold(node, command string) *stop { return d.holdAfter(0, node, command) }
+
+// holdAfter stops one of them after so many others.
+func (d *director) holdAfter(pass int, node, command string) *stop {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s := &stop{make(chan struct{}), make(chan struct{})}
+	s := &stop{make(chan struct{}), make(chan struct{}), pass}
 	d.stops[[2]string{node, command}] = s
 	return s
 }
@@ -38,7 +42,12 @@ func (d *director) Start(ctx context.Context, q Request) (context.Context, func(
 	d.seen = append(d.seen, q)
 	at := [2]string{q.Node, q.Command}
 	s := d.stops[at]
-	delete(d.stops, at)
+	if s != nil && s.pass > 0 {
+		s.pass--
+		s = nil
+	} else {
+		delete(d.stops, at)
+	}
 	d.mu.Unlock()
 	if s != nil {
 		close(s.reached)

@@ -32,6 +32,15 @@ func (i *itemMove) carry(ctx context.Context, look transit.MemcachedLook) (outco
 	if from.settle(ctx) != nil {
 		return transit.Gone, 0, nil
 	}
+	if !look.Present && !look.Tombstone {
+		err = to.ask(ctx, "ms", func(ctx context.Context, c transit.Memcached) (err error) {
+			look, err = c.Reserve(ctx, i.key)
+			return err
+		})
+		if err != nil {
+			return 0, 0, err
+		}
+	}
 	var v transit.MemcachedValue
 	err = from.ask(ctx, "mg", func(ctx context.Context, c transit.Memcached) (err error) {
 		v, err = c.Take(ctx, i.key)

@@ -83,13 +83,30 @@ func emptyLease(r memcache.GetRequest, key string, cas uint64, life time.Duratio
 	return only(resp, r.Return)
 }
 
-// endLease puts a tombstone of the same kind in the place of one that is leased, unless
-// that has changed meanwhile.
-func (p spot) endLease(ctx context.Context, r memcache.DeleteRequest, look transit.MemcachedLook) (resp memcache.Response, err error) {
-	err = p.ask(ctx, "ms", func(ctx context.Context, c transit.Memcached) (err error) {
-		resp, err = c.Client.MetaSet(ctx, memcache.SetRequest{Key: p.key, EncodeKey: p.encode, CompareCAS: look.CAS,
-			ClientFlags: look.Kind.Flags(), TTL: transit.TombstoneLife, Opaque: r.Opaque})
-		return err
-	})
-	return resp, err
+// endLease ends the lease of a tombstone, unless that has changed meanwhile. The one who
+// has it gives it back: the tombstone stays what it was. A delete leaves a closed one, and
+// has found nothing. After the transition the tombstone goes as well: no copy is on its
+// way any more, and it would stay for longer than anybody looks for one.
+func (p spot) endLease(ctx context.Context, r memcache.DeleteRequest, look transit.MemcachedLook) (resp memcache.Response, ended bool, err error) {
+	kind, deletes := look.Kind, r.CompareCAS == 0
+	if deletes {
+		kind = transit.Closed
+	}
+	if p.s.moving.underWay() {
+		err = p.ask(ctx, "ms", func(ctx context.Context, c transit.Memcached) (err error) {
+			resp, err = c.Client.MetaSet(ctx, memcache.SetRequest{Key: p.key, EncodeKey: p.encode, CompareCAS: look.CAS,
+				ClientFlags: kind.Flags(), TTL: transit.TombstoneLife, Opaque: r.Opaque})
+			return err
+		})
+	} else {
+		r.CompareCAS = look.CAS
+		err = p.ask(ctx, "md", func(ctx context.Context, c transit.Memcached) (err error) {
+			resp, err = c.Client.MetaDelete(ctx, r)
+			return err
+		})
+	}
+	if ended = err == nil && resp.Status == memcache.StatusOK; ended && deletes {
+		resp.Status = memcache.StatusNotFound
+	}
+	return resp, ended, err
 }

@@ -183,12 +183,8 @@ func (p spot) delete(ctx context.Context, r memcache.DeleteRequest) (resp memcac
 		switch {
 		case err != nil:
 			return resp, err
-		case look.Tombstone && look.Leased && !r.Invalidate && r.CompareCAS == 0: // the lease ends
-			_, err := p.bury(ctx, transit.Closed)
-			return memcache.Response{Status: memcache.StatusNotFound, Opaque: r.Opaque}, err
-		case look.Tombstone && look.Leased && !r.Invalidate && r.CompareCAS == look.CAS: // it is given back
-			resp, err := p.endLease(ctx, r, look)
-			if err != nil || resp.Status == memcache.StatusOK {
+		case look.Tombstone && look.Leased && !r.Invalidate && (r.CompareCAS == 0 || r.CompareCAS == look.CAS):
+			if resp, ended, err := p.endLease(ctx, r, look); ended || err != nil {
 				return resp, err
 			}
 			continue

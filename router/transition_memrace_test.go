@@ -100,7 +100,7 @@ func TestMemcachedLateCopy(t *testing.T) {
 	r := s.router(membership.Importing, Config{Tracer: d})
 	ctx, key := t.Context(), s.moving(r, 0)
 	s.put(0, key, "old")
-	d.while(d.hold("node2", "ms"), func() { r.Get(ctx, key) }, func() { wait(t, transit.CopyLimit+100*time.Millisecond) })
+	d.while(d.holdAfter(1, "node2", "ms"), func() { r.Get(ctx, key) }, func() { wait(t, transit.CopyLimit+100*time.Millisecond) })
 	if got := s.at(2, key); got != "" {
 		t.Errorf("the late copy was applied: %q", got)
 	}
@@ -138,6 +138,33 @@ func TestMemcachedBuriedMeanwhile(t *testing.T) {
 		}, func() { s.put(2, key, "closed") })
 		if got := s.at(2, key); got != c.after {
 			t.Errorf("%s: then there is %q, want %q", c.call, got, c.after)
+		}
+	}
+}
+
+// TestMemcachedOverwrittenForAMoment: what ends at the new owner while a copy of the
+// value before is on its way leaves no room for that.
+func TestMemcachedOverwrittenForAMoment(t *testing.T) {
+	s := newMemStage(t)
+	d := newDirector(t)
+	reader := s.router(membership.Importing, Config{Tracer: d})
+	other := s.router(membership.Importing, Config{})
+	ctx := t.Context()
+	for i, change := range []func(key string) error{
+		func(key string) error {
+			return other.Set(ctx, Item{Key: key, Value: []byte("new"), TTL: time.Second})
+		},
+		func(key string) error { return other.Touch(ctx, key, time.Second) },
+	} {
+		key := s.moving(reader, i)
+		s.put(0, key, "old")
+		copied := d.holdAfter(1, "node2", "ms") // the first one keeps its place
+		d.while(copied, func() { reader.Get(ctx, key) }, func() {
+			must(t, change(key))
+			eventually(t, "its time is over", func() bool { return s.at(2, key) == "" || s.at(2, key) == "open" })
+		})
+		if got, err := other.Get(ctx, key); err != ErrCacheMiss {
+			t.Errorf("%d: %q, %v, want what has ended to stay so", i, got.Value, err)
 		}
 	}
 }
@@ -186,6 +213,72 @@ func TestMemcachedLeasedTombstone(t *testing.T) {
 		must(t, r.CompareAndSwap(ctx, won.Item))
 		if got, err := other.Get(ctx, key); string(got.Value) != "made" || err != nil {
 			t.Errorf("%s: %q, %v", kind, got.Value, err)
+		}
+	}
+}
+
+// TestMemcachedClientThatHasJustBegun: its first view may be of a fleet that has a
+// transition behind it, and tombstones still stand.
+func TestMemcachedClientThatHasJustBegun(t *testing.T) {
+	s := newMemStage(t)
+	s.generation = 1
+	plan := s.router(membership.Importing, Config{})
+	ctx := t.Context()
+	for i, c := range []struct {
+		call, want, after string
+		state             membership.State
+	}{
+		{"get", "miss", "closed", membership.Active}, {"gat", "miss", "closed", membership.Active},
+		{"touch", "miss", "closed", membership.Active}, {"add", "", "new", membership.Active},
+		{"append", "not stored", "closed", membership.Active}, {"incr", "miss", "closed", membership.Active},
+		{"delete", "miss", "closed", membership.Active}, {"lease", "won", "made", membership.Active},
+		{"touch", "miss", "closed", membership.Leaving}, // the next one has begun already
+	} {
+		key, at := s.moving(plan, i), 2
+		if c.state == membership.Leaving {
+			key, at = s.keyOf(plan, "node0", "node0", 0), 0
+		}
+		s.put(at, key, "closed")
+		fresh := s.router(c.state, Config{})
+		got, err := memCalls[c.call](ctx, fresh.Memcached, key)
+		switch {
+		case errors.Is(err, ErrCacheMiss):
+			got = "miss"
+		case errors.Is(err, ErrNotStored):
+			got = "not stored"
+		case err != nil:
+			got = err.Error()
+		}
+		if after := s.at(at, key); got != c.want || after != c.after {
+			t.Errorf("%s: %q, then there is %q; want %q and %q", c.call, got, after, c.want, c.after)
+		}
+	}
+}
+
+// TestMemcachedLeaseAfterTheEnd: what ends a lease of a tombstone once the transition is
+// over takes the tombstone away too.
+func TestMemcachedLeaseAfterTheEnd(t *testing.T) {
+	s := newMemStage(t)
+	r := s.router(membership.Importing, Config{})
+	ctx := t.Context()
+	keys := []string{s.moving(r, 0), s.moving(r, 1)}
+	for i, end := range []func(l memcache.Lease) error{
+		func(l memcache.Lease) error { return r.DeleteCAS(ctx, l.Item.Key, l.Item.CAS) },
+		func(l memcache.Lease) error { return r.Delete(ctx, l.Item.Key) },
+	} {
+		if i == 0 {
+			r.see(membership.Active)
+		}
+		s.put(2, keys[i], "open")
+		l, err := r.GetLease(ctx, keys[i], time.Minute, 0)
+		if err != nil || !l.Won {
+			t.Fatalf("%+v, %v", l, err)
+		}
+		if err := end(l); err != nil && !errors.Is(err, ErrCacheMiss) {
+			t.Error(err)
+		}
+		if got := s.at(2, keys[i]); got != "" {
+			t.Errorf("%d: there is %q, want nothing", i, got)
 		}
 	}
 }

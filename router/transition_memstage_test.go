@@ -20,6 +20,8 @@ type memStage struct {
 	t       *testing.T
 	servers []*servertest.Server
 	clients []*memcache.Client
+
+	generation uint64 // of all members; 0: of no agents
 }
 
 func newMemStage(t *testing.T) *memStage {
@@ -33,7 +35,7 @@ func newMemStage(t *testing.T) *memStage {
 
 func (s *memStage) members(state membership.State) (members []membership.Member) {
 	for i, server := range s.servers {
-		members = append(members, membership.Member{ID: fmt.Sprint("node", i), Kind: membership.Memcached, Address: server.Addr()})
+		members = append(members, membership.Member{ID: fmt.Sprint("node", i), Kind: membership.Memcached, Address: server.Addr(), Generation: s.generation})
 	}
 	members[2].State = state
 	if state != membership.Active && state != membership.Left {

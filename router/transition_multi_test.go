@@ -348,3 +348,38 @@ func blocked(ctx context.Context, c *redis.Client) bool {
 	}
 	return n > 0
 }
+
+// A transaction that publishes, in whatever place, runs where its keys are to be: a
+// channel stays on its current owner, and so the two do not go together.
+func TestTransactionWithAChannel(t *testing.T) {
+	s := newStage(t)
+	r := s.router(membership.PhaseImporting, Config{})
+	ctx := t.Context()
+	for i, publish := range []func(p redis.Pipeliner, channel string){
+		func(p redis.Pipeliner, channel string) { p.Publish(ctx, channel, "x") },
+		func(p redis.Pipeliner, channel string) { p.SPublish(ctx, channel, "x") },
+	} {
+		tag := s.moving(r, i)
+		key, channel := "{"+tag+"}k", "{"+tag+"}c"
+		s.put(0, key, "old")
+		for _, first := range []bool{true, false} {
+			_, err := r.TxPipelined(ctx, func(p redis.Pipeliner) error {
+				if first {
+					publish(p, channel)
+				}
+				p.Set(ctx, key, "new", 0)
+				if !first {
+					publish(p, channel)
+				}
+				return nil
+			})
+			var crossing *CrossNodeError
+			if !errors.As(err, &crossing) {
+				t.Errorf("%d, first %v: %v, want a *CrossNodeError", i, first, err)
+			}
+			if v, err := r.Get(ctx, key).Result(); v != "old" || err != nil {
+				t.Errorf("%d, first %v: then %q is read, %v", i, first, v, err)
+			}
+		}
+	}
+}

@@ -188,8 +188,11 @@ func (m *move) setRules() {
 // isDel reports a command that deletes and returns how many keys were there.
 func (m *move) isDel() bool { return m.c.Name() == "DEL" || m.c.Name() == "UNLINK" }
 
-// onNext reports whether commands run by the next ring.
-func (m *move) onNext() bool { return len(m.keys) > 0 && m.keys[0].rule.onNext }
+// onNext reports whether commands run by the next ring: a channel among the keys, which
+// stays where it is, does not decide that.
+func (m *move) onNext() bool {
+	return slices.ContainsFunc(m.keys, func(k movedKey) bool { return k.rule.onNext })
+}
 
 // home returns the nodes that run the command, the owner first.
 func (m *move) home() ([]*redisNode, error) {

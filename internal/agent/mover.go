@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"time"
 
 	"github.com/ringway/ringway/internal/agentapi"
 	"github.com/ringway/ringway/internal/dataserver"
 	"github.com/ringway/ringway/internal/failpoint"
+	"github.com/ringway/ringway/internal/transit"
 	"github.com/ringway/ringway/membership"
 	"github.com/ringway/ringway/rebalance"
 )
@@ -62,17 +64,38 @@ func (cfg Config) Receiver(m membership.Member) (dataserver.Config, error) {
 	return c, err
 }
 
-// handOver is the mover's, counted. It notes whether the one by which the node
-// leaves came to its end.
+// handOver is the mover's, counted, and a pause after it. It notes whether the one by
+// which the node leaves came to its end.
 func (a *Agent) handOver(ctx context.Context, view membership.View, transition uint64) error {
 	a.counters.moves.begin()
 	err := a.cfg.Mover.HandOver(ctx, view, transition)
+	if err == nil {
+		err = settle(ctx)
+	}
 	failpoint.At("agent.handedover")
 	a.counters.moves.end(a.cfg.Mover.Progress(), err != nil && ctx.Err() == nil)
 	if self, _ := view.Member(a.cfg.Gossip.Name); self.State == membership.Leaving || self.State == membership.Exporting {
 		a.exported.Store(err == nil) // another one follows where the next ring has changed
 	}
 	return err
+}
+
+// settling is how long a hand-over waits when nothing is left to move: the longest that
+// a copy may take, and some slack.
+const settling = transit.CopyLimit + transit.CopyLimit/4
+
+// settle waits until no copy is on its way any more that a client has begun while the
+// key was still here. The transition must not end before: from then on a delete leaves
+// no tombstone at the new owner, and such a copy would undo it.
+func settle(ctx context.Context) error {
+	timer := time.NewTimer(settling)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Rebalance returns how far the node's mover is.

@@ -15,6 +15,7 @@ import (
 	"github.com/ringway/ringway/internal/agentapi"
 	"github.com/ringway/ringway/internal/dataserver"
 	"github.com/ringway/ringway/internal/dataserver/dataservertest"
+	"github.com/ringway/ringway/internal/transit"
 	"github.com/ringway/ringway/membership"
 	"github.com/ringway/ringway/rebalance"
 )
@@ -349,5 +350,44 @@ func TestShownAddress(t *testing.T) {
 	}
 	if got := (HTTPConfig{}).shown(nil); got != "" {
 		t.Errorf("nowhere: %q", got)
+	}
+}
+
+// A hand-over that has moved everything ends when no copy of a client can be under way
+// any more; one that failed, or is cut off, at once.
+func TestHandOverSettles(t *testing.T) {
+	failed := errors.New("no")
+	for name, test := range map[string]struct {
+		result error
+		cut    time.Duration // 0: it is not
+		want   error
+		took   time.Duration
+	}{
+		"done":    {nil, 0, nil, settling},
+		"failed":  {failed, 0, failed, 0},
+		"cut off": {nil, time.Second, context.DeadlineExceeded, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cfg := config("a")
+				cfg.Mover = &fakeMover{run: func(context.Context, membership.View, uint64) error { return test.result }}
+				a := &Agent{cfg: cfg, log: quiet}
+				ctx := t.Context()
+				if test.cut > 0 {
+					limited, cancel := context.WithTimeout(ctx, test.cut)
+					defer cancel()
+					ctx = limited
+				}
+				began := time.Now()
+				v := view(t, 1, membership.Member{ID: "a", Kind: membership.Redis, Address: "h:1", State: membership.Leaving, Transition: 7})
+				err := a.handOver(ctx, v, 7)
+				if took := time.Since(began); !errors.Is(err, test.want) || took != test.took || a.exported.Load() != (err == nil) {
+					t.Errorf("%v after %v, handed over: %v; want %v after %v", err, took, a.exported.Load(), test.want, test.took)
+				}
+			})
+		})
+	}
+	if settling <= transit.CopyLimit {
+		t.Errorf("it waits for %v, and a copy may take %v", settling, transit.CopyLimit)
 	}
 }

@@ -23,8 +23,7 @@ func (m Memcached) ReserveFenced(ctx context.Context, f Fence, keys ...string) (
 	at := time.Now()
 	reserve := make([]memcache.SetRequest, len(keys))
 	for i, key := range keys {
-		reserve[i] = memcache.SetRequest{Key: key, EncodeKey: m.EncodeKey, ClientFlags: FlagsOpen, TTL: CopyLimit,
-			Mode: memcache.ModeAdd, Return: memcache.ReturnCAS}
+		reserve[i] = m.reservation(key)
 	}
 	results, err := m.Client.MetaSetMulti(ctx, reserve)
 	if len(results) != len(keys) {

@@ -99,6 +99,26 @@ func (m Memcached) Look(ctx context.Context, key string) (MemcachedLook, error) 
 	return LookOf(at, &resp), nil
 }
 
+// Reserve looks at a key of N, and where nothing is leaves an open tombstone that lives
+// for CopyLimit: a copy takes the place of that very one. What is written there in
+// between, and has ended or was evicted when the copy arrives, so bars it all the same.
+func (m Memcached) Reserve(ctx context.Context, key string) (MemcachedLook, error) {
+	at := time.Now()
+	resp, err := m.Client.MetaSet(ctx, m.reservation(key))
+	switch {
+	case err != nil:
+		return MemcachedLook{}, err
+	case resp.Status == memcache.StatusOK:
+		return MemcachedLook{At: at, Tombstone: true, Kind: Open, CAS: resp.CAS}, nil
+	}
+	return m.Look(ctx, key)
+}
+
+func (m Memcached) reservation(key string) memcache.SetRequest {
+	return memcache.SetRequest{Key: key, EncodeKey: m.EncodeKey, ClientFlags: FlagsOpen, TTL: CopyLimit,
+		Mode: memcache.ModeAdd, Return: memcache.ReturnCAS}
+}
+
 // MemcachedValue is an item as it stands at O.
 type MemcachedValue struct {
 	Item  memcache.Item // with TTL, the time that was left when it was read; 0: for ever
