@@ -18,7 +18,7 @@ const carryLimit = 2 * transit.CopyLimit
 // deliver moves a batch, in as many steps as it takes.
 func (p *pass) deliver(ctx context.Context, batch *parcel) {
 	alone := func(f dataserver.Found) {
-		p.deliverBig(ctx, &parcel{keys: []dataserver.Found{f}, to: batch.to, leave: batch.leave})
+		p.deliverBig(ctx, &parcel{keys: []dataserver.Found{f}, to: batch.to, leave: batch.leave, process: batch.process})
 	}
 	if p.once { // the walk has told the sizes
 		big := p.h.m.pacer.get().BigKeyBytes
@@ -51,7 +51,7 @@ func (p *pass) deliver(ctx context.Context, batch *parcel) {
 		}
 		p.finish(t)
 		p.rest(ctx, time.Since(began), batch.to)
-		next := &parcel{keys: unseen, to: slices.Clone(batch.to), leave: batch.leave, again: true}
+		next := &parcel{keys: unseen, to: slices.Clone(batch.to), leave: batch.leave, again: true, process: batch.process}
 		p.h.reuse(batch)
 		batch = next
 		if len(unseen) > 0 && p.h.m.pacer.wait(ctx) != nil {

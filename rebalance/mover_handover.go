@@ -43,7 +43,9 @@ type parcel struct {
 	bytes int64               // of memory, as far as the walk has told
 	has   map[string]struct{} // the keys: SCAN may give one twice in a row
 	again bool                // some were carried already, and have to be looked at closely
-	list  []string            // room for names
+
+	process string   // of the source: no other one's keys go; "" for any
+	list    []string // room for names
 }
 
 // add reports false for a key that is there already.

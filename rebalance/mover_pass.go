@@ -26,6 +26,8 @@ type pass struct {
 	seed   maphash.Seed
 	once   bool // a walk may come upon a key again and again: see dataserver.Each
 
+	process string // of the source, when the walk began
+
 	// Of the walk's goroutine:
 	waiting     map[string]*parcel // by the name of the route, not full yet
 	seen, found int64              // keys that were not counted yet; found: to be moved
@@ -59,12 +61,18 @@ func (p *pass) clean() bool {
 }
 
 // run walks. A server that was restarted meanwhile may have been walked over in
-// part only.
+// part only, and what it has brought from its disk stays there until it is trusted.
 func (p *pass) run(ctx context.Context) error {
 	before, err := p.h.server.Identity(ctx)
 	if err != nil {
 		return err
 	}
+	if trust := p.h.m.cfg.Trust; trust != nil {
+		if err := trust(ctx, before); err != nil {
+			return err
+		}
+	}
+	p.process = before
 	p.h.m.rec.setTotal(p.h.carrier.size(ctx))
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -165,7 +173,7 @@ func (p *pass) batch(way route) (*parcel, error) {
 		return b, nil
 	}
 	b := p.h.parcels.Get().(*parcel)
-	b.leave = way.leave
+	b.leave, b.process = way.leave, p.process
 	for _, id := range way.to {
 		r := p.h.receivers[id]
 		if ready, _ := r.ready(time.Now()); !ready {

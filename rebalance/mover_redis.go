@@ -2,6 +2,7 @@ package rebalance
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/redis/go-redis/v9"
@@ -115,7 +116,10 @@ func (c *redisCarrier) copy(ctx context.Context, p *parcel, t *trip) (values []t
 		}
 		return nil, 0, nil, nil
 	}
-	if values, err = c.take(ctx, p, names); err != nil {
+	if values, err = c.take(ctx, p, names); err == nil {
+		err = c.sameSource(ctx, p)
+	}
+	if err != nil {
 		return nil, 0, nil, err
 	}
 	failpoint.At("mover.took")
@@ -144,6 +148,21 @@ func (c *redisCarrier) copy(ctx context.Context, p *parcel, t *trip) (values []t
 	}
 	return values, sent, held, nil
 }
+
+// sameSource fails if the source is another process than when the pass began: what was
+// read may be what it has brought from its disk.
+func (c *redisCarrier) sameSource(ctx context.Context, p *parcel) error {
+	if p.process == "" {
+		return nil
+	}
+	now, err := c.source.Lines.Process(ctx)
+	if err == nil && now != p.process {
+		err = errSourceRestarted
+	}
+	return err
+}
+
+var errSourceRestarted = errors.New("it was restarted in the middle of a pass")
 
 func (c *redisCarrier) take(ctx context.Context, p *parcel, names []string) ([]transit.RedisValue, error) {
 	source, limits := c.source, c.h.m.pacer.get()

@@ -1,12 +1,16 @@
 package rebalance
 
 import (
+	"context"
 	"errors"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/ringway/ringway/internal/dataserver"
+	"github.com/ringway/ringway/membership"
 )
 
 // inTwo carries a parcel, with something that happens between the copy and the
@@ -114,5 +118,52 @@ func TestServersRestart(t *testing.T) {
 				t.Errorf("%d keys at the source, and %d of %d at the receiver", here, there, len(left))
 			}
 		})
+	}
+}
+
+// TestSourceComesBackWithOldKeys: a source that is restarted in the middle of a
+// hand-over, with a snapshot that has what was deleted since, gives nothing of that away:
+// neither in the pass under way nor in another one, before it is trusted again.
+func TestSourceComesBackWithOldKeys(t *testing.T) {
+	f := newFleetWith(t, membership.Redis, map[string][]string{"a": {"--dir", t.TempDir(), "--dbfilename", "old.rdb"}}, active("a"), coming("b"))
+	f.fence("b")
+	f.config.Limits.Keys = 500
+	var trusted atomic.Bool
+	var first atomic.Value
+	f.config.Trust = func(_ context.Context, process string) error {
+		if first.CompareAndSwap(nil, process) || first.Load() == process || trusted.Load() {
+			return nil
+		}
+		return errors.New("not trusted")
+	}
+	a, b := f.redis("a"), f.redis("b")
+	keys := f.ownedBy("a", "b", "key", 1500)
+	items := make(map[string]testItem)
+	for _, key := range keys {
+		items[key] = testItem{value: "old", ttl: time.Hour}
+	}
+	big := f.ownedBy("a", "b", "big", 1)[0]
+	must(t, f.store("a").fill(t.Context(), items))
+	fillValue(t, a, valuesOf[2].script, big, 12_000)
+	must(t, a.Save(t.Context()).Err())
+	gone := append(keys[:700:700], big)
+	must(t, a.Del(t.Context(), gone...).Err())
+	m := f.mover("a")
+	wait, _ := f.inBackground(m)
+	eventually(t, "some keys have moved", func() bool { return m.Progress().KeysMoved > 100 })
+	f.servers["a"].Kill()
+	f.servers["a"].Restart()
+	must(t, m.SetLimits(Limits{}))
+	eventually(t, "it waits", func() bool { return strings.Contains(m.Progress().Error, "not trusted") })
+	must(t, a.FlushDB(t.Context()).Err()) // as the agent does
+	late := f.ownedBy("a", "b", "late", 1)[0]
+	must(t, a.Set(t.Context(), late, "new", 0).Err())
+	trusted.Store(true)
+	must(t, wait())
+	if n := f.count("b", gone); n > 0 {
+		t.Errorf("%d keys that had been deleted are at the receiver", n)
+	}
+	if got := b.Get(t.Context(), late).Val(); got != "new" {
+		t.Errorf("what was written since: %q", got)
 	}
 }

@@ -1,6 +1,7 @@
 package rebalance
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"time"
@@ -34,6 +35,14 @@ type Config struct {
 	// and database included, at the address that the node has in the view. The
 	// Prefix of what it returns must be that of Source, for the fence.
 	Receiver func(m membership.Member) (Server, error)
+
+	// Trust is asked, before each pass, whether what the source's server holds is true:
+	// one that was restarted may have come back with what had been deleted, or written
+	// anew, since it last wrote to its disk. process names the one that serves now; an
+	// error keeps its keys there, and it is asked again. nil: all are trusted. Whatever
+	// Trust says, a batch does not move if the process is another one than at the
+	// beginning of its pass (with Redis; a memcached that is restarted is empty).
+	Trust func(ctx context.Context, process string) error
 
 	// Limits can be changed later: see Mover.SetLimits.
 	Limits Limits

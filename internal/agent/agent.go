@@ -100,13 +100,18 @@ func New(ctx context.Context, cfg Config) (*Agent, error) {
 		_ = data.Close()
 		return nil, err
 	}
+	var watch atomic.Pointer[restarts] // of the agent that is to come
 	if cfg.Mover == nil && cfg.Gossip.Node != nil {
-		if cfg.Mover, err = newMover(cfg); err != nil {
+		if cfg.Mover, err = newMover(cfg, &watch); err != nil {
 			_, _ = data.Close(), door.Close()
 			return nil, err
 		}
 	}
-	return newAgent(ctx, cfg, data, door)
+	a, err := newAgent(ctx, cfg, data, door)
+	if err == nil {
+		watch.Store(a.data.restarts)
+	}
+	return a, err
 }
 
 // newAgent puts the parts together. Without a fence no mover is let in.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/ringway/ringway/internal/agentapi"
@@ -40,9 +41,15 @@ type MoveConfig struct {
 	Username, PasswordEnv, PasswordFile string
 }
 
-// newMover makes the mover of a server.
-func newMover(cfg Config) (*rebalance.Mover, error) {
+// newMover makes the mover of a server, which moves what the agent trusts.
+func newMover(cfg Config, watch *atomic.Pointer[restarts]) (*rebalance.Mover, error) {
 	return rebalance.New(rebalance.Config{
+		Trust: func(ctx context.Context, process string) error {
+			if r := watch.Load(); r != nil {
+				return r.trusts(ctx, process)
+			}
+			return errBeginning
+		},
 		Self: cfg.Gossip.Name, Placement: placementOf(cfg.Gossip.Placement), Copies: cfg.Gossip.Node.Copies,
 		Source: cfg.Server, Receiver: cfg.Receiver, Limits: cfg.Move.Limits, Logger: cfg.Logger,
 	})
@@ -63,6 +70,8 @@ func (cfg Config) Receiver(m membership.Member) (dataserver.Config, error) {
 	}
 	return c, err
 }
+
+var errBeginning = errors.New("the agent is just beginning")
 
 // handOver is the mover's, counted, and a pause after it. It notes whether the one by
 // which the node leaves came to its end.

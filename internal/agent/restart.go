@@ -124,6 +124,21 @@ func (r *restarts) check(ctx context.Context) error {
 	return errRestarted
 }
 
+// trusts fails as long as the process may hold what is old: see rebalance.Config.Trust.
+func (r *restarts) trusts(ctx context.Context, process string) error {
+	if err := r.check(ctx); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.known != "" && r.known != process {
+		return errAnother
+	}
+	return nil
+}
+
+var errAnother = errors.New("the server was restarted just now")
+
 // What a server has said of whose it is.
 const (
 	unasked = iota

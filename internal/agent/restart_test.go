@@ -83,6 +83,37 @@ func TestRestarts(t *testing.T) {
 	}
 }
 
+// A mover may begin with the process that holds nothing old, and with no other.
+func TestTrusts(t *testing.T) {
+	data := dataservertest.New(membership.Redis, "127.0.0.1:1", "")
+	r := watched(t, data, begun, false)
+	process := func() string {
+		id, err := data.Identity(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	before := process()
+	if err := r.trusts(t.Context(), before); err != nil {
+		t.Error("the first:", err)
+	}
+	data.Set("old")
+	data.Restart(true)
+	if err := r.trusts(t.Context(), process()); !errors.Is(err, errRestarted) {
+		t.Errorf("one that came back with keys: %v", err)
+	}
+	if err := settled(t, r); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.trusts(t.Context(), before); !errors.Is(err, errAnother) {
+		t.Errorf("one that is no more: %v", err)
+	}
+	if err := r.trusts(t.Context(), process()); err != nil {
+		t.Error("emptied:", err)
+	}
+}
+
 // failingPurge is a server that cannot be emptied.
 type failingPurge struct {
 	dataserver.Server
