@@ -22,7 +22,7 @@ type debt struct {
 	kind      transit.Kind
 	encode    bool // memcached: the key goes in base64
 
-	transition uint64 // in which a closed one is placed, with Redis
+	transition uint64 // in which it came about
 }
 
 // and returns the one debt that does what two on the same key do.

@@ -33,6 +33,17 @@ type transition[P peer] struct {
 // about it any more.
 func (t *transition[P]) forgives() bool { return t == nil || t.late }
 
+// swept reports whether all who acquire keys have been swept since another transition
+// was under way: what one of them had to be told then has gone.
+func (t *transition[P]) swept(since uint64) bool {
+	if !t.underWay() || t.phase != membership.PhaseImporting {
+		return false
+	}
+	now, _ := membership.IsRollback(t.number)
+	was, _ := membership.IsRollback(since)
+	return now != was
+}
+
 // underWay reports whether keys have two owners.
 func (t *transition[P]) underWay() bool { return t != nil && t.placement != nil }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/ringway/ringway/internal/transit"
 	"github.com/ringway/ringway/membership"
 )
 
@@ -112,7 +113,7 @@ func TestWriteAfterADebt(t *testing.T) {
 	pay := r.spool.pay
 	r.spool.pay = func(ctx context.Context, d debt) error { return errNotYet }
 	r.spool.reserve("node2", key)
-	r.spool.owe(debt{node: "node2", key: key, bury: true})
+	r.spool.owe(debt{node: "node2", key: key, bury: true, transition: 7})
 	if err := r.Set(ctx, key, "new", 0).Err(); !errors.Is(err, errNotYet) {
 		t.Errorf("a write to a node that owes something on the key: %v", err)
 	}
@@ -133,7 +134,7 @@ func TestWriteAfterADebt(t *testing.T) {
 		return errNotYet
 	}
 	r.spool.reserve("node2", key)
-	r.spool.owe(debt{node: "node2", key: key, bury: true})
+	r.spool.owe(debt{node: "node2", key: key, bury: true, transition: 7})
 	s.put(2, key, "old")
 	r.see(done)
 	if v, err := r.Get(ctx, key).Result(); err != redis.Nil {
@@ -193,7 +194,7 @@ func TestCloseTellsNodes(t *testing.T) {
 		s.put(2, key, "old")
 		r.spool.close()
 		r.spool.reserve("node2", key)
-		r.spool.owe(debt{node: "node2", key: key, bury: true})
+		r.spool.owe(debt{node: "node2", key: key, bury: true, transition: 7})
 		if away {
 			r.spool.pay = func(context.Context, debt) error { return errNotYet }
 		}
@@ -291,4 +292,34 @@ func errorIn(g gave) error {
 		return nil
 	}
 	return errors.New(g.Err)
+}
+
+// TestDebtsOfAnotherTransition: a node that is given a key back has been swept of what
+// it was to be told to forget, and is not told: the key is another one by now.
+func TestDebtsOfAnotherTransition(t *testing.T) {
+	s := newStage(t)
+	plan := s.router(membership.PhaseImporting, Config{})
+	key := s.moving(plan, 0) // from node0 to node2, which here is the way back
+	for _, c := range []struct {
+		phase      membership.Phase
+		transition uint64
+		want       error
+	}{
+		{membership.PhaseImporting, 5, errForgiven},
+		{membership.PhaseImporting, 7, nil},
+		{membership.PhaseImporting, membership.RollbackOf(7), nil},
+		{membership.PhaseAnnounced, 5, nil}, // it is not swept yet
+	} {
+		r := s.router(c.phase, Config{})
+		s.put(2, key, "came back")
+		err := r.payDebt(t.Context(), debt{node: "node2", key: key, bury: true, kind: transit.Open, transition: c.transition})
+		if kept := s.at(2, key) == "came back"; err != c.want || kept != (c.want != nil) {
+			t.Errorf("%v, transition %d: %v, the key is kept: %v", c.phase, c.transition, err, kept)
+		}
+		// A node that owns the key now has to be told, whenever it was.
+		s.put(0, key, "old")
+		if err := r.payDebt(t.Context(), debt{node: "node0", key: key, transition: c.transition}); err != nil || s.at(0, key) != "" {
+			t.Errorf("%v, transition %d, its owner: %v, %q", c.phase, c.transition, err, s.at(0, key))
+		}
+	}
 }

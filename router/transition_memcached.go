@@ -274,6 +274,9 @@ func (i *itemMove) delete(ctx context.Context, rule rule, r memcache.DeleteReque
 func (i *itemMove) reserve(r rule) (tell func(context.Context) (existed bool, err error), release func(), err error) {
 	d, n := replaced(i.key), i.now
 	d.encode = i.encode
+	if i.s.moving != nil {
+		d.transition = i.s.moving.number
+	}
 	switch r.then {
 	case nothing:
 		return func(context.Context) (bool, error) { return false, nil }, func() {}, nil

@@ -82,12 +82,13 @@ func (m *Memcached) payDebt(ctx context.Context, d debt) error {
 	if s.placement == nil {
 		return ErrNoNodes
 	}
-	if s.moving.forgives() {
+	forgives := s.moving.forgives()
+	if forgives || s.moving.swept(d.transition) {
 		if s.nodes[s.placement.OwnerIndex(d.key)].about.Load().ID != d.node {
 			return errForgiven
 		}
-		d.bury = false
 	}
+	d.bury = d.bury && !forgives
 	for _, n := range s.all() {
 		if n.about.Load().ID != d.node {
 			continue

@@ -22,7 +22,7 @@ func (m *move) followUps() []followUp {
 	var all []followUp
 	add := func(nodes []*redisNode, d debt) {
 		for _, n := range nodes {
-			d.node = n.about.Load().ID
+			d.node, d.transition = n.about.Load().ID, m.s.moving.number
 			all = append(all, followUp{n, d})
 		}
 	}
@@ -113,12 +113,13 @@ func (r *Redis) payDebt(ctx context.Context, d debt) error {
 	if s.placement == nil {
 		return ErrNoNodes
 	}
-	if s.moving.forgives() {
+	forgives := s.moving.forgives()
+	if forgives || s.moving.swept(d.transition) {
 		if !slices.ContainsFunc(r.holdersOn(s, false, d.key), func(n *redisNode) bool { return n.about.Load().ID == d.node }) {
 			return errForgiven
 		}
-		d.bury = false
 	}
+	d.bury = d.bury && !forgives
 	for _, n := range s.all() {
 		if n.about.Load().ID != d.node {
 			continue
