@@ -56,7 +56,7 @@ func newNode(l *loop) *node {
 	n.machine = lifecycle.New(lifecycle.Config{
 		ID: first.ID, Kind: first.Kind, Address: first.Address, Zone: first.Zone, Weight: first.Weight,
 		Generation: generationAt(time.Now()),
-		Bootstrap:  cfg.Bootstrap, Purge: cfg.Purge, Timing: l.cfg.Timing.lifecycle(),
+		Bootstrap:  cfg.Bootstrap, Purge: cfg.Purge, KeepZone: cfg.Copies > 1, Timing: l.cfg.Timing.lifecycle(),
 		Fits: func(nodes []ring.Node) bool { return l.cfg.fit(nodes) == nil },
 	})
 	n.record = n.machine.Record()
@@ -115,6 +115,10 @@ func (n *node) stepOnce(now time.Time) (again bool) {
 	}
 	if out.Record.State != n.record.State || out.Record.Step != n.record.Step {
 		n.log.Info("node changes its state", "from", n.record.State, "to", out.Record.State, "step", out.Record.Step, "epoch", out.Record.Stamp)
+	}
+	if out.Resumed && !n.resumed && out.Record.Zone != n.cfg.Node.Zone {
+		n.log.Warn("the node stays in the zone that the fleet knows: with copies of each key it has to leave, and to join in the new one",
+			"zone", out.Record.Zone, "wanted", n.cfg.Node.Zone)
 	}
 	n.record, n.known, n.waits = out.Record, out.Known, out.Waits
 	n.met, n.resumed = out.Met, out.Resumed

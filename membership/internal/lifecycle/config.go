@@ -28,6 +28,11 @@ type Config struct {
 	// it; without it such a server is refused.
 	Purge bool
 
+	// KeepZone has a node that the fleet goes on with stay in the zone that the fleet
+	// knows. With copies of each key the zones decide who holds them, and no
+	// transition moves them: a node with another zone has to leave and join.
+	KeepZone bool
+
 	// Fits reports whether there is a ring of these nodes; nil: of any.
 	Fits func([]ring.Node) bool
 

@@ -90,6 +90,9 @@ func (m *Machine) meet() {
 		if m.rec.Step, m.rec.NextWeight = old.Step, old.NextWeight; back && old.Step != "" {
 			m.vetoed = m.in.Weight
 		}
+		if m.cfg.KeepZone {
+			m.rec.Zone = old.Zone
+		}
 		if old.Address != m.rec.Address || old.Zone != m.rec.Zone || turned {
 			m.stamp()
 		}

@@ -41,6 +41,19 @@ func TestResume(t *testing.T) {
 			s.want(membership.Active)
 			s.check(s.said.Address == "new:1" && s.said.Zone == "z", "%+v", s.said) // step looks at the stamp
 		}},
+		{"with copies the zone stays", func(s *stage) {
+			s.says("n", func(r *ledger.Record) { r.State, r.Zone = membership.Active, "a" })
+			s.cfg.Zone, s.cfg.KeepZone = "z", true
+			s.step()
+			s.want(membership.Active)
+			s.check(s.said.Zone == "a", "%+v", s.said)
+		}},
+		{"and is the node's own when it joins anew", func(s *stage) {
+			s.says("n", func(r *ledger.Record) { r.State, r.Zone = membership.Left, "a" })
+			s.cfg.Zone, s.cfg.KeepZone = "z", true
+			s.step()
+			s.check(s.said.Zone == "z", "%+v", s.said)
+		}},
 		{"a change of weight that was under way goes on: keys may have moved by it", func(s *stage) {
 			s.says("n", func(r *ledger.Record) {
 				r.State, r.Step, r.NextWeight, r.Transition = membership.Active, membership.Importing, 3, 50
