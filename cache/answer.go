@@ -24,8 +24,9 @@ type query[K Key, V any] struct {
 	late   bool
 	result *answer[V]
 
-	useless bool  // GetMany: there is an entry, which is to be replaced
-	known   known // versions of tags, from before the load
+	useless bool     // GetMany: there is an entry, which is to be replaced
+	known   known    // versions of tags, from before the load
+	many    *part[V] // GetMany, of what is to be loaded; else nil
 }
 
 // answer goes on from what the store had.
@@ -131,6 +132,7 @@ func cameAfter(joined, decided time.Time) bool { return !decided.IsZero() && joi
 
 // join joins the load of the key, or starts it.
 func (s *Space[K, V]) join(ctx context.Context, q query[K, V]) (*flight[answer[V]], bool, error) {
+	q.load = s.counted(q.load) // GetWith has one of its own
 	ctx = context.WithoutCancel(ctx)
 	return s.flights.join(q.store.flight(), s.m.run, func(f *flight[answer[V]]) (answer[V], error) {
 		ctx, cancel := context.WithCancelCause(ctx)

@@ -193,8 +193,8 @@ func (s *Space[K, V]) enter(ctx context.Context, key K, c compartment) (leave fu
 }
 
 // enterMany takes one place of the space for a batch, and one of each tenant in it.
-// Queries for which there is none are answered; it returns the others.
-func (s *Space[K, V]) enterMany(ctx context.Context, asked []query[K, V], c compartment, answers map[K]Answer[V]) (admitted []query[K, V], leave func()) {
+// Those for which there is none are refused with an error; it returns the others.
+func (s *Space[K, V]) enterMany(ctx context.Context, asked []query[K, V], c compartment, refuse func(query[K, V], error)) (admitted []query[K, V], leave func()) {
 	b := s.bulkheads
 	if b == nil || len(asked) == 0 {
 		return asked, nothing
@@ -205,7 +205,7 @@ func (s *Space[K, V]) enterMany(ctx context.Context, asked []query[K, V], c comp
 	}
 	if err := enter(ctx, b.space.of[c], until, &s.counters); err != nil {
 		for _, q := range asked {
-			answers[q.key] = s.shedAnswer(q, err)
+			refuse(q, err)
 		}
 		return nil, nothing
 	}
@@ -226,7 +226,7 @@ func (s *Space[K, V]) enterMany(ctx context.Context, asked []query[K, V], c comp
 			refused[tenant] = err
 		}
 		if err != nil {
-			answers[q.key] = s.shedAnswer(q, err)
+			refuse(q, err)
 		}
 		return err != nil
 	})

@@ -92,7 +92,7 @@ func TestBypassMany(t *testing.T) {
 
 // An operator's control reaches all processes within a second, and ends by itself.
 func TestControl(t *testing.T) {
-	eachBackend(t, func(t *testing.T, store allStores) {
+	eachBackendAtOnce(t, func(t *testing.T, store allStores) {
 		var spaces []*Space[userKey, user]
 		for range 2 {
 			spaces = append(spaces, newUsers(t, newManager(t, store), func(c *SpaceConfig[userKey, user]) { c.Load, c.Controls = newSource().load, true }))

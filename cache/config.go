@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"reflect"
 	"regexp"
 	"time"
 )
@@ -11,10 +12,12 @@ import (
 // ManagerConfig is what the spaces of a program share. The zero value is safe.
 type ManagerConfig struct {
 	// Store keeps the entries; nil: there is none, and each process has level 1
-	// alone. It stays the caller's. One that is no Leaser
+	// alone: a space without one keeps nothing, and is refused unless NoStore says
+	// that this is meant. It stays the caller's. One that is no Leaser
 	// leaves a fleet without leases: each process then loads by itself, and a
 	// load that an invalidation overtakes may store what was there before.
-	Store Store
+	Store   Store
+	NoStore bool // there is no Store, and spaces without level 1 only share and bound loads
 
 	// OnError is told what no caller is: errors of the store while the source
 	// answered, loads in the background that failed, stale values that were
@@ -108,7 +111,7 @@ type SpaceConfig[K Key, V any] struct {
 
 	SaveMany func(ctx context.Context, pairs []Pair[K, V]) (versions []uint64, err error) // for PutMany
 
-	Codec    Codec[V]         // nil: JSON
+	Codec    Codec[V]         // nil: JSON, of types that it loses no field of; JSON[V]{} takes others too
 	Clone    func(V) V        // makes a copy that shares nothing; nil: by the codec, where a plain copy would share memory
 	Validate func(K, V) error // refuses values that must not be stored; nil: all may be
 	GuardKey func(K) error    // refuses keys before anything is sent; nil: none
@@ -220,6 +223,9 @@ func (c SpaceConfig[K, V]) withDefaults() (SpaceConfig[K, V], error) {
 		return c, configError("Name", fmt.Sprintf("%.80q", c.Name), "1 to 64 letters, digits, ':', '.', '_' or '-'")
 	}
 	if c.Codec == nil {
+		if err := checkJSON(reflect.TypeFor[V]()); err != nil {
+			return c, err
+		}
 		c.Codec = JSON[V]{}
 	}
 	if c.Load == nil && c.LoadMany != nil {

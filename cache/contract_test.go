@@ -99,7 +99,7 @@ func TestStoreValues(t *testing.T) {
 }
 
 func TestStoreTTL(t *testing.T) {
-	eachBackend(t, func(t *testing.T, s allStores) {
+	eachBackendAtOnce(t, func(t *testing.T, s allStores) {
 		set(t, s, "short", Entry{Value: []byte("x"), TTL: time.Second})
 		if _, err := s.Incr(t.Context(), "count", 1, time.Second); err != nil {
 			t.Fatal(err)
@@ -160,7 +160,7 @@ func TestStoreVersions(t *testing.T) {
 }
 
 func TestStoreHoldOff(t *testing.T) {
-	eachBackend(t, func(t *testing.T, s allStores) {
+	eachBackendAtOnce(t, func(t *testing.T, s allStores) {
 		set(t, s, "k", stored("old", 4))
 		l := lease(t, s, "k", LeaseRequest{Renew: true}, Won)
 		del(t, s, "k", 5, time.Hour)
@@ -262,31 +262,36 @@ func TestStoreLeaseKilled(t *testing.T) {
 
 // A lease ends by itself. Whoever held it can neither fill nor unlock.
 func TestStoreLeaseEnds(t *testing.T) {
-	eachBackend(t, func(t *testing.T, s allStores) {
-		for _, there := range []bool{false, true} {
-			key := fmt.Sprint("k", there)
+	eachBackendAtOnce(t, func(t *testing.T, s allStores) {
+		const life = 2 * time.Second
+		kinds := []bool{false, true} // whether an entry is there
+		dead, seen := make([]Grant, len(kinds)), make([]Grant, len(kinds))
+		key := func(i int) string { return fmt.Sprint("k", kinds[i]) }
+		for i, there := range kinds {
 			if there {
-				set(t, s, key, stored("old", 0))
+				set(t, s, key(i), stored("old", 0))
 			}
-			const life = 2 * time.Second
-			dead := lease(t, s, key, LeaseRequest{Renew: there, Life: life}, Won)
-			seen := lease(t, s, key, LeaseRequest{Renew: there, Life: life}, Pending)
-			begun, q := time.Now(), LeaseRequest{Renew: there, Life: time.Minute}
+			dead[i] = lease(t, s, key(i), LeaseRequest{Renew: there, Life: life}, Won)
+			seen[i] = lease(t, s, key(i), LeaseRequest{Renew: there, Life: life}, Pending)
+		}
+		begun := time.Now() // no lease began later
+		for i, there := range kinds {
+			q := LeaseRequest{Renew: there, Life: time.Minute}
 			var next Grant
 			eventually(t, "another gets the lease", func() bool {
 				if time.Since(begun) > life {
-					q.Void = seen.Lease
+					q.Void = seen[i].Lease
 				}
 				var err error
-				next, err = s.Lease(t.Context(), key, q)
+				next, err = s.Lease(t.Context(), key(i), q)
 				return err == nil && next.State == Won
 			})
-			fill(t, s, key, dead.Lease, stored("dead", 0), Lost)
-			if err := s.Release(t.Context(), key, dead.Lease); err != nil {
+			fill(t, s, key(i), dead[i].Lease, stored("dead", 0), Lost)
+			if err := s.Release(t.Context(), key(i), dead[i].Lease); err != nil {
 				t.Fatal(err)
 			}
-			lease(t, s, key, LeaseRequest{Renew: there}, Pending)
-			fill(t, s, key, next.Lease, stored("new", 0), Stored)
+			lease(t, s, key(i), LeaseRequest{Renew: there}, Pending)
+			fill(t, s, key(i), next.Lease, stored("new", 0), Stored)
 		}
 	})
 }

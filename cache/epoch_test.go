@@ -23,7 +23,7 @@ func bump(t *testing.T, s *Space[userKey, user]) {
 // Over each store, with two processes: at once where it was bumped, and within a
 // second or so elsewhere; values, absences and the first level alike.
 func TestBumpEpoch(t *testing.T) {
-	eachBackend(t, func(t *testing.T, store allStores) {
+	eachBackendAtOnce(t, func(t *testing.T, store allStores) {
 		src := newSource()
 		open := func(l1 uint64) *Space[userKey, user] {
 			return newUsers(t, newManager(t, store), func(c *SpaceConfig[userKey, user]) {
@@ -58,7 +58,7 @@ func TestBumpEpoch(t *testing.T) {
 // The epoch is lost: evicted, or with its node. What is there stays dead, and what
 // was dead before does not come back.
 func TestEpochLost(t *testing.T) {
-	eachBackend(t, func(t *testing.T, store allStores) {
+	eachBackendAtOnce(t, func(t *testing.T, store allStores) {
 		src := newSource()
 		bob := userKey{"acme", 2}
 		s := newUsers(t, newManager(t, store), func(c *SpaceConfig[userKey, user]) { c.Load, c.Epochs = src.load, true })

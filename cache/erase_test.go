@@ -15,7 +15,7 @@ func personTag(mail string) Tag { return Tag{Name: "user", Personal: mail} }
 // Everything of one user, over each store with two nodes: two spaces, two schemas, keys
 // that are hashed, keys that are personal. Others stay.
 func TestEraseTag(t *testing.T) {
-	eachBackend(t, func(t *testing.T, store allStores) {
+	eachBackendAtOnce(t, func(t *testing.T, store allStores) {
 		m, err := NewManager(ManagerConfig{Store: store, Secret: secret})
 		if err != nil {
 			t.Fatal(err)

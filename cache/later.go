@@ -24,6 +24,10 @@ type later struct {
 	do      func(context.Context, *laterTask) error
 	scanned chan scanEnded // of the scan that is under way
 
+	reading     context.Context // ends before that of the manager, for the last attempts
+	stopReading context.CancelFunc
+	ended       chan struct{} // closed when the goroutine has ended
+
 	mu          sync.Mutex // guards what follows
 	queue, dead journal.Queue
 	depth       int
@@ -41,7 +45,8 @@ const (
 
 func (l *later) begin(m *Manager, name string, cfg InvalidationConfig, timeout time.Duration, do func(context.Context, *laterTask) error) {
 	l.m, l.name, l.cfg, l.timeout, l.do = m, name, cfg, timeout, do
-	l.scanned = make(chan scanEnded, 1)
+	l.scanned, l.ended = make(chan scanEnded, 1), make(chan struct{})
+	l.reading, l.stopReading = context.WithCancel(m.ctx)
 }
 
 // openLater opens the queues, of a journal or in memory, and begins to work on them.
@@ -85,6 +90,9 @@ func (l *later) used() bool {
 func (l *later) endLater() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.stopReading != nil { // else it never began
+		l.stopReading()
+	}
 	if l.queue == nil {
 		return nil
 	}
@@ -129,9 +137,11 @@ func (l *later) retryAt(failed int) time.Time {
 
 // keepInvalidating does what is due.
 func (l *later) keepInvalidating(queue, dead journal.Queue) {
+	defer close(l.ended)
 	var tasks laterTasks
-	for failed := 0; l.m.ctx.Err() == nil; {
-		ctx, cancel := context.WithTimeout(l.m.ctx, tasks.wait(time.Now(), laterLook))
+	defer func() { l.lastLater(&tasks, queue, dead) }()
+	for failed := 0; l.reading.Err() == nil; {
+		ctx, cancel := context.WithTimeout(l.reading, tasks.wait(time.Now(), laterLook))
 		records, err := queue.Read(ctx, laterRead)
 		timeout := ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded)
 		cancel()
@@ -159,7 +169,7 @@ func (l *later) sleepLater(d time.Duration) {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-l.m.ctx.Done():
+	case <-l.reading.Done():
 	}
 }
 

@@ -19,8 +19,9 @@ type InvalidationConfig struct {
 
 	// Journal keeps what is due, and what was given up, so that it survives the
 	// process: local.Open, or streams.New. It stays the caller's, and must stay open
-	// until the manager is closed. nil: memory keeps up to 10,000, and a process that
-	// ends forgets them.
+	// until the manager is closed. nil: memory keeps up to 10,000, of which Manager.Close
+	// tries each once more, and says how many are left; a process that is killed forgets
+	// them.
 	Journal journal.Journal
 
 	// Pause is how long an invalidation that failed is let be, at first; each time it

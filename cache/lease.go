@@ -103,9 +103,15 @@ func (s *Space[K, V]) fresh(ctx context.Context, q query[K, V], g Grant) (answer
 	return a, err == nil && time.Now().Before(a.soft) && a.stamp != q.seen && a.version >= q.store.least && s.tagsHold(ctx, nil, &a)
 }
 
-// sleep waits before the next look. A holder that has been seen for all the life of
-// its lease must be dead: the next request says so.
+// sleep waits before the next look.
 func (s *Space[K, V]) sleep(ctx context.Context, w *wait, holder Lease) error {
+	s.watchHolder(w, holder)
+	return s.nap(ctx, w)
+}
+
+// watchHolder notes who has the lease. A holder that has been seen for all the life of its
+// lease must be dead: the next request says so.
+func (s *Space[K, V]) watchHolder(w *wait, holder Lease) {
 	if !w.counted {
 		w.counted = true
 		s.counters.leaseWaits.Add(1)
@@ -116,6 +122,10 @@ func (s *Space[K, V]) sleep(ctx context.Context, w *wait, holder Lease) error {
 	} else if now.Sub(w.since) >= w.request.Life {
 		w.request.Void = holder
 	}
+}
+
+// nap waits, each time a little longer.
+func (s *Space[K, V]) nap(ctx context.Context, w *wait) error {
 	// Half of it by chance, so that processes do not ask in step.
 	pause := w.pause/2 + time.Duration(s.m.cfg.random()*float64(w.pause/2))
 	w.pause = min(w.pause*3/2, lastPoll)

@@ -29,9 +29,11 @@ type LimitConfig struct {
 	Wait   time.Duration
 	NoWait bool
 
-	// Slow is how long a load may take before it counts as a sign that the source
-	// has too much to do; 0 means a third of Loads.SoftTimeout. Overloaded says
-	// which errors are one too, such as a 503; nil: none.
+	// Slow is how long a load may take at least before it counts as a sign that the
+	// source has too much to do; 0 means a third of Loads.SoftTimeout. From a source
+	// that is slow when it has little to do, too, it may take three times what is
+	// usual there, but not as long as Loads.Timeout, unless Slow is longer. Overloaded
+	// says which errors are a sign too, such as a 503; nil: none.
 	Slow       time.Duration
 	Overloaded func(error) bool
 
@@ -45,6 +47,8 @@ type LimitConfig struct {
 	Group string
 
 	Disabled bool // there is no bound
+
+	timeout time.Duration // of a load
 }
 
 func (c LimitConfig) withDefaults(loads LoadsConfig) (LimitConfig, error) {
@@ -73,6 +77,7 @@ func (c LimitConfig) withDefaults(loads LoadsConfig) (LimitConfig, error) {
 	if c.NoWait {
 		c.Wait = 0
 	}
+	c.timeout = loads.Timeout
 	setDefault(&c.Slow, max(loads.SoftTimeout/3, time.Millisecond))
 	return c, nil
 }
@@ -85,6 +90,7 @@ type limiter struct {
 
 	mu       sync.Mutex // guards what follows
 	size     aimd
+	usual    usual
 	inFlight int
 	waiting  list.List // of chan struct{}, each closed when it is its turn
 }
@@ -176,10 +182,14 @@ func (l *limiter) await(ctx context.Context, turn chan struct{}, place *list.Ele
 // release is called when the load has ended, by returning: one that nobody waits
 // for any more is still the source's.
 func (l *limiter) release(took time.Duration, err error) {
-	overloaded := took >= l.cfg.Slow || (err != nil && l.cfg.Overloaded != nil && l.cfg.Overloaded(err))
+	overloaded := err != nil && l.cfg.Overloaded != nil && l.cfg.Overloaded(err)
+	answered := err == nil || errors.Is(err, ErrNotFound)
+	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.size.ended(time.Now(), l.inFlight, overloaded)
+	overloaded = overloaded || took >= l.usual.slow(l.cfg.Slow, l.cfg.timeout)
+	l.usual.ended(now, took, l.inFlight > l.cfg.Min, answered)
+	l.size.ended(now, l.inFlight, overloaded)
 	l.inFlight--
 	for l.waiting.Len() > 0 && l.inFlight < int(l.size.limit) {
 		turn := l.waiting.Remove(l.waiting.Front()).(chan struct{})
@@ -232,14 +242,20 @@ func (a *aimd) ended(now time.Time, inFlight int, overloaded bool) {
 // limited calls a loader for so many keys within the bound. It is called by the
 // goroutine of the load.
 func limited[R any](ctx context.Context, l *limiter, c *counters, keys int, load func(context.Context) (R, error)) (r R, err error) {
+	return limitedMany(ctx, l, c, keys, keys, load)
+}
+
+// limitedMany is limited where bare is how many of the keys have no old value: if the
+// load is refused it is those that go without, unless it gave way.
+func limitedMany[R any](ctx context.Context, l *limiter, c *counters, keys, bare int, load func(context.Context) (R, error)) (r R, err error) {
 	if l != nil {
 		waited, refused := l.acquire(ctx)
 		if waited {
 			c.limitWaits.Add(1)
 		}
 		if refused != nil {
-			if errors.Is(refused, ErrShed) {
-				c.shed.Add(uint64(keys))
+			if errors.Is(refused, ErrShed) && !givesWay(ctx) {
+				c.shed.Add(uint64(bare))
 			}
 			return r, refused
 		}

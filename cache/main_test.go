@@ -101,6 +101,17 @@ func eachBackend(t *testing.T, test func(t *testing.T, store allStores)) {
 	}
 }
 
+// eachBackendAtOnce is for tests that wait for ends of lives, which servers count in
+// seconds: the stores wait at the same time. Nothing else runs meanwhile.
+func eachBackendAtOnce(t *testing.T, test func(t *testing.T, store allStores)) {
+	for _, b := range backends {
+		t.Run(b.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, b.open(t, b.start(t, 2)))
+		})
+	}
+}
+
 // eventually polls until the condition holds.
 func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()

@@ -3,9 +3,11 @@ package cache
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"time"
 )
 
 // Manager has what the spaces of a program share: the store, and the loads that
@@ -44,13 +46,20 @@ type space interface {
 	purge()
 	tellAll()
 	contract() ContractSpace
+	closeLater()
+	forgotten() error
+	patience() time.Duration
+	loads() bool
 	end()
 }
 
 // NewManager returns a Manager, or an error that matches ErrConfig.
 func NewManager(cfg ManagerConfig) (*Manager, error) {
-	if cfg.Store == nil {
+	switch {
+	case cfg.Store == nil:
 		cfg.Store = noStore{}
+	case cfg.NoStore:
+		return nil, configError("NoStore", true, "no Store")
 	}
 	if cfg.Background < 0 {
 		return nil, configError("Background", cfg.Background, "0 or more")
@@ -112,8 +121,16 @@ func NewManager(cfg ManagerConfig) (*Manager, error) {
 	return m, nil
 }
 
-// Close ends the loads that are under way, and waits for their loaders to return.
+// Close ends the loads that are under way, and waits for their loaders to return: for the
+// longest LoadsConfig.Timeout of a space (or WriteBehindConfig.Timeout, where there is
+// one; 3 s at least) and a second. An error that matches ErrLoadTimeout names the spaces
+// whose loaders ignore that their context has ended; their goroutines are theirs to end.
 // Callers that wait get ErrClosed, and so do all later calls. The store stays open.
+//
+// Invalidations that are due later, second deletes too, and that no Journal keeps, are
+// tried once more, for twice LoadsConfig.Timeout at most (3 s for tags).
+// ErrNotInvalidated says of which spaces, and how many, are left.
+//
 // Spaces that write behind have their sources take what they have, for as long as
 // WriteBehindConfig.Drain: ErrNotApplied says that some is left over, in the journal. It
 // is about writes of this process, and those that it has found in the journal: of those that
@@ -125,15 +142,9 @@ func (m *Manager) Close() error {
 	m.spaces = nil
 	m.mu.Unlock()
 	err := drainAll(spaces)
+	m.lastInvalidations(spaces)
 	m.close()
-	m.work.Wait()
-	for _, s := range spaces {
-		s.end()
-	}
-	if ended := m.later.endLater(); ended != nil {
-		m.tell(m.tags.name, ended)
-	}
-	return err
+	return errors.Join(err, m.awaitWork(spaces), m.endAll(spaces))
 }
 
 // run starts a goroutine that Close waits for, or returns ErrClosed.

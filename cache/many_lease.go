@@ -12,7 +12,12 @@ func (s *Space[K, V]) leaseMany(ctx context.Context, missing []query[K, V]) []Re
 	grants := make([]Result, len(missing))
 	var parts [2][]query[K, V]
 	var at [2][]int
+	var dead []int
 	for i, q := range missing {
+		if q.many.wait.request.Void != (Lease{}) {
+			dead = append(dead, i)
+			continue
+		}
 		part := 0
 		if q.useless {
 			part = 1
@@ -28,19 +33,24 @@ func (s *Space[K, V]) leaseMany(ctx context.Context, missing []query[K, V]) []Re
 			grants[at[n][i]] = grant
 		}
 	})
+	atOnce(len(dead), func(n int) { // whose holder must be dead: a batch cannot say so
+		i := dead[n]
+		request := LeaseRequest{Life: s.cfg.Loads.Lease, Renew: missing[i].useless, Void: missing[i].many.wait.request.Void}
+		grants[i].Grant, grants[i].Err = s.m.leaser.Lease(ctx, missing[i].store.text, request)
+	})
 	ended(Outcome{Err: firstFailure(grants), Keys: len(missing)})
 	return grants
 }
 
 // freshMany says which of the entries that came with leases are of use after all: of
 // those somebody else has made since they were looked at, and the leases are given
-// back.
+// back that came with them.
 func (s *Space[K, V]) freshMany(ctx context.Context, missing []query[K, V], grants []Result) []looked[V] {
 	found := make([]looked[V], len(missing))
 	var tags []tagVersion
 	for i, q := range missing {
 		g := grants[i].Grant
-		if grants[i].Err != nil || g.State != Won || g.Entry.Value == nil {
+		if grants[i].Err != nil || g.State == HoldOff || g.Entry.Value == nil {
 			continue
 		}
 		a, err := s.decodeEntry(q.store, g.Entry) // what is no use was counted before
@@ -53,7 +63,7 @@ func (s *Space[K, V]) freshMany(ctx context.Context, missing []query[K, V], gran
 	var back []int
 	for i := range found {
 		if l := &found[i]; l.usable {
-			if l.usable = have.hold(l.a.tags); l.usable {
+			if l.usable = have.hold(l.a.tags); l.usable && grants[i].Grant.State == Won {
 				back = append(back, i)
 			}
 		}

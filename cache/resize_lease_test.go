@@ -233,3 +233,24 @@ func TestLeaseOfATombstone(t *testing.T) {
 		lease(t, other, text, LeaseRequest{}, Won)
 	}
 }
+
+// What replaces or invalidates a key reaches a lease of its tombstone, though it reads
+// nothing.
+func TestChangesReachALeaseOfATombstone(t *testing.T) {
+	f := newResize(t, membership.Memcached)
+	keys := f.moving(2)
+	c := f.client(membership.Importing)
+	for i, change := range []func(text string) (found string){
+		func(text string) string { del(t, c, text, AnyVersion, time.Hour); return "" },
+		func(text string) string { set(t, c, text, stored("new", 0)); return "new" },
+	} {
+		text := f.text(keys[i])
+		del(t, c, text, AnyVersion, 0)
+		held := lease(t, c, text, LeaseRequest{}, Won).Lease
+		want := change(text)
+		fill(t, c, text, held, stored("late", 0), Lost)
+		if e, err := c.Get(t.Context(), text); string(e.Value) != want || (err == ErrMiss) != (want == "") {
+			t.Errorf("%d: %q, %v, want %q", i, e.Value, err, want)
+		}
+	}
+}

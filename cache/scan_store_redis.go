@@ -11,8 +11,7 @@ import (
 )
 
 // As deleteAnyScript, and the memory of a large value is given back in the background.
-var unlinkScript = redis.NewScript(`
-if redis.call('GETRANGE', KEYS[1], 0, 0) == '\3' then return 0 end
+var unlinkScript = redis.NewScript(luaHeldOff + `
 return redis.call('UNLINK', KEYS[1])`)
 
 // ScanKeys is Scanner.ScanKeys, by SCAN: it never keeps a server from others for

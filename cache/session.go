@@ -17,7 +17,8 @@ import (
 //
 // That needs versions (Loaded.Version, SpaceConfig.Save). Where a write has none, what
 // first levels and fallbacks have of the key is passed over for as long as they could
-// have the old value (L1Config.TTL); and so it is for all keys where a key had to make
+// have the old value (the longer of L1Config.TTL and FallbackConfig.MaxAge, and
+// LoadsConfig.Timeout for a load that was under way); and so it is for all keys where a key had to make
 // room for others.
 //
 // A Session is for one client at a time, and safe for concurrent use. Token and
@@ -62,7 +63,7 @@ var ErrBehind = errors.New("cache: the source is behind what the session has see
 func noteKey(id identity) uint64 { return binary.BigEndian.Uint64(id[:8]) }
 
 // note makes the newest of what is known of a key. first is how long first levels
-// keep a value.
+// and fallbacks keep a value.
 func (s *Session) note(id identity, version uint64, blind bool, first time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -136,8 +137,18 @@ func (s *Space[K, V]) noteWrite(ctx context.Context, k storeKey, version uint64)
 		if blind {
 			version = 0
 		}
-		session.note(k.identity, version, blind, s.cfg.L1.TTL)
+		session.note(k.identity, version, blind, s.oldest())
 	}
+}
+
+// oldest is how long after a write a process may still have the value of before: a load
+// that was under way then may have kept it when it ended.
+func (s *Space[K, V]) oldest() time.Duration {
+	kept := s.cfg.L1.TTL
+	if s.spares != nil {
+		kept = max(kept, s.spares.maxAge)
+	}
+	return kept + s.cfg.Loads.Timeout
 }
 
 // getInSession is GetWith for a session.
@@ -197,7 +208,7 @@ func (s *Space[K, V]) seen(ctx context.Context, session *Session, key K, load Lo
 	case absent && a.Meta.Source == FromLoader:
 		session.forget(k.identity)
 	case !absent && a.Meta.Version > 0:
-		session.note(k.identity, a.Meta.Version, false, s.cfg.L1.TTL)
+		session.note(k.identity, a.Meta.Version, false, s.oldest())
 	}
 	return a.Value, a.Meta, a.Err
 }

@@ -27,6 +27,7 @@ type Space[K Key, V any] struct {
 	flat    bool        // a plain copy of a V is a copy
 	l1      *level1[K, V]
 	flights flights[answer[V]]
+	loading atomic.Int64 // loaders that have not returned
 	lookups *shares[looked[V]]
 	checks  *shares[current]
 	indexes atomic.Pointer[[]func(context.Context, V) error] // what follows writes
@@ -47,6 +48,7 @@ func NewSpace[K Key, V any](m *Manager, cfg SpaceConfig[K, V]) (*Space[K, V], er
 	name := cfg.Name + "/" + strconv.FormatUint(uint64(cfg.Schema), 10)
 	s := &Space[K, V]{m: m, cfg: cfg, name: name, prefix: name + "/", counts: name + "/" + string(counterMark),
 		flat: flat(reflect.TypeFor[V]()), lookups: newShares[looked[V]](), checks: newShares[current]()}
+	s.cfg.Load, s.cfg.LoadMany = s.counted(cfg.Load), s.countedMany(cfg.LoadMany)
 	if cfg.Epochs {
 		if m.leaser == nil {
 			return nil, configError("Epochs", true, "a store that is a Leaser")
@@ -66,6 +68,9 @@ func NewSpace[K Key, V any](m *Manager, cfg SpaceConfig[K, V]) (*Space[K, V], er
 	}
 	if cfg.Tags.any() && m.tagger == nil {
 		return nil, configError("Tags", "set", "a store that is a Tagger")
+	}
+	if _, none := m.cfg.Store.(noStore); none && !m.cfg.NoStore && cfg.levelOne().MaxBytes == 0 {
+		return nil, configError("L1.MaxBytes", 0, "a level 1, for the manager has no Store; or ManagerConfig.NoStore, if nothing is to be kept")
 	}
 	if cfg.L1.NeedsBus && m.cfg.Bus == nil {
 		return nil, configError("L1.NeedsBus", true, "a manager with a Bus")

@@ -46,5 +46,6 @@ func TestHardTimeoutOfDeafLoader(t *testing.T) {
 		if waited := time.Since(begun); !errors.Is(err, ErrLoadTimeout) || waited != 3*time.Second {
 			t.Errorf("%v after %v, want ErrLoadTimeout after 3s", err, waited)
 		}
+		time.Sleep(time.Hour) // Close does not wait for the loader either
 	})
 }

@@ -46,7 +46,7 @@ type Stats struct {
 	Outdated      uint64 // of them, the source had another
 	Undecodable   uint64 // the codec refused the value
 	Refused       uint64 // values that Validate refused
-	Shed          uint64 // keys whose load was refused: LimitConfig
+	Shed          uint64 // keys whose load was refused, and that had no old value: LimitConfig
 	LimitWaits    uint64 // loads that waited for their turn
 	BulkheadFull  uint64 // calls that found a bulkhead full, and got an old value or ErrShed
 	BulkheadWaits uint64 // calls that waited for a place in one

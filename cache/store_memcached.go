@@ -105,6 +105,7 @@ var errBusyKey = errors.New("the key changes all the time")
 // if the item has not changed meanwhile: else it begins again.
 func (m *Memcached) change(ctx context.Context, what, key string, decide func(memcache.Response) (memcache.SetRequest, bool)) error {
 	var beyond uint64
+	var unseen bool
 	for range 100 {
 		there, err := m.client.MetaGet(ctx, memcache.GetRequest{Key: key, Return: look, NoBump: true})
 		if err != nil {
@@ -126,6 +127,10 @@ func (m *Memcached) change(ctx context.Context, what, key string, decide func(me
 			return nil
 		case outOfReach(there, resp, &beyond):
 			return fmt.Errorf("cache: memcached: %s: %w", what, errBusyKey)
+		case outOfSight(there, resp, &unseen):
+			if _, err := m.client.MetaDelete(ctx, memcache.DeleteRequest{Key: key}); err != nil {
+				return fmt.Errorf("cache: memcached: %s: %w", what, err)
+			}
 		}
 	}
 	return fmt.Errorf("cache: memcached: %s: %w", what, errBusyKey)
@@ -143,16 +148,27 @@ func outOfReach(there, resp memcache.Response, before *uint64) bool {
 	return is
 }
 
+// outOfSight reports whether nothing has been found, and yet something was in the way of
+// what was to be added, twice: while keys move a lease may be one of a tombstone, which
+// nobody reads. A delete ends it.
+func outOfSight(there, resp memcache.Response, before *bool) bool {
+	is := !there.Found() && resp.Status == memcache.StatusNotStored
+	again := is && *before
+	*before = is
+	return again
+}
+
 // Delete is Store.Delete.
 func (m *Memcached) Delete(ctx context.Context, key string, below uint64, holdOff time.Duration) error {
 	var beyond uint64
+	var unseen bool
 	for range 100 {
 		there, err := m.client.MetaGet(ctx, memcache.GetRequest{Key: key, Return: look, NoBump: true})
 		if err != nil {
 			return fmt.Errorf("cache: memcached: delete: %w", err)
 		}
 		resp, err := m.deleteOnce(ctx, key, there, below, holdOff)
-		if err == nil && outOfReach(there, resp, &beyond) { // without a CAS it is deleted on both owners
+		if err == nil && (outOfReach(there, resp, &beyond) || outOfSight(there, resp, &unseen)) { // without a CAS it is deleted on both owners
 			_, err = m.client.MetaDelete(ctx, memcache.DeleteRequest{Key: key})
 		}
 		switch {

@@ -19,6 +19,11 @@ type Redis struct{ client redis.UniversalClient }
 
 // OnRedis returns a store over a client, such as a *router.Redis. The client stays
 // the caller's. Servers of version 5 and later will do.
+//
+// A *redis.Client, *redis.ClusterClient and *redis.Ring will do too, with all that a
+// store can: no request has keys that must be on one node. Of the last two a batch of
+// reads is a pipeline of GETs, for MGET does not reach several slots or nodes there; a
+// type of one's own around one of them is not recognized.
 func OnRedis(client redis.UniversalClient) *Redis { return &Redis{client: client} }
 
 // A cell on Redis is kind 1 · version 8 · token 16 · lease until 8 (ms, by the
@@ -38,12 +43,18 @@ func bigEndian(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 func (r *Redis) Get(ctx context.Context, key string) (Entry, error) {
 	data, err := r.client.Get(ctx, key).Bytes()
 	switch {
-	case errors.Is(err, redis.Nil):
+	case redisAbsent(err):
 		return Entry{}, ErrMiss
 	case err != nil:
 		return Entry{}, fmt.Errorf("cache: redis: get: %w", err)
 	}
 	return redisEntry(data)
+}
+
+// redisAbsent says that there is no entry: nothing, or something of another type, as MGET has
+// it too.
+func redisAbsent(err error) bool {
+	return errors.Is(err, redis.Nil) || redis.HasErrorPrefix(err, "WRONGTYPE")
 }
 
 // Set is Store.Set.

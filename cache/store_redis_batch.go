@@ -8,30 +8,79 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// GetMany is Batcher.GetMany: one MGET, which the router cuts by node.
+// GetMany is Batcher.GetMany, in one request: see getAll.
 func (r *Redis) GetMany(ctx context.Context, keys []string) []Result {
 	results := make([]Result, len(keys))
 	if len(keys) == 0 {
 		return results
 	}
-	values, err := r.client.MGet(ctx, keys...).Result()
-	for i := range keys {
-		var data any
-		if i < len(values) {
-			data = values[i]
-		}
-		switch data := data.(type) {
-		case string:
-			results[i].Entry, results[i].Err = redisEntry([]byte(data))
-		case nil:
-			// With an error of some node it may be there or not; a miss either way.
-			results[i].Err = ErrMiss
-			if err != nil {
-				results[i].Err = fmt.Errorf("cache: redis: get: %w", err)
-			}
-		}
+	for i, there := range r.getAll(ctx, keys) {
+		results[i] = there.result()
 	}
 	return results
+}
+
+// redisText is what lies under a key.
+type redisText struct {
+	text  string
+	found bool
+	err   error // why it is not known whether it is there
+}
+
+func (t redisText) result() (r Result) {
+	switch {
+	case t.found:
+		r.Entry, r.Err = redisEntry([]byte(t.text))
+	case t.err != nil:
+		r.Err = t.err
+	default:
+		r.Err = ErrMiss
+	}
+	return r
+}
+
+// getAll reads keys by one MGET, which the router cuts by node. A cluster refuses one of
+// keys of several slots, and a Ring sends it to the node of the first key: both cut a
+// pipeline of GETs by themselves.
+func (r *Redis) getAll(ctx context.Context, keys []string) []redisText {
+	switch r.client.(type) {
+	case *redis.ClusterClient, *redis.Ring:
+		return r.getEach(ctx, keys)
+	}
+	there := make([]redisText, len(keys))
+	values, err := r.client.MGet(ctx, keys...).Result()
+	if err != nil {
+		err = fmt.Errorf("cache: redis: get: %w", err)
+	}
+	for i := range there {
+		if i < len(values) {
+			there[i].text, there[i].found = values[i].(string)
+		}
+		if !there[i].found {
+			there[i].err = err // of some node: the key may be there or not
+		}
+	}
+	return there
+}
+
+func (r *Redis) getEach(ctx context.Context, keys []string) []redisText {
+	there := make([]redisText, len(keys))
+	replies := make([]*redis.StringCmd, len(keys))
+	pipe := r.client.Pipeline()
+	for i, key := range keys {
+		replies[i] = pipe.Get(ctx, key)
+	}
+	_, _ = pipe.Exec(ctx) // each command has its own error
+	for i, reply := range replies {
+		text, err := reply.Result()
+		switch {
+		case err == nil:
+			there[i] = redisText{text: text, found: true}
+		case !redisAbsent(err):
+			there[i].err = fmt.Errorf("cache: redis: get: %w", err)
+		}
+	}
+	return there
 }
 
 // LeaseMany is Batcher.LeaseMany.

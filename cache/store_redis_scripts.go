@@ -8,6 +8,11 @@ import "github.com/redis/go-redis/v9"
 //
 // Versions are compared byte by byte: Lua's < on strings follows the locale of the
 // server, and its numbers are exact to 2^53 only.
+//
+// A server without memory that evicts nothing refuses a SET, unless the script has
+// written before. So whatever ends an old value deletes it first: else it would be
+// refused, and the old value live on. What is of another type than a string, from
+// somebody else, is no entry: it is deleted and replaced like any other.
 const luaHead = `
 local key = KEYS[1]
 local none = string.rep('\0', 24)
@@ -36,7 +41,11 @@ local function unpacked(s)
   for i = 1, 8 do n = n * 256 + string.byte(s, i) end
   return n
 end
-local head = redis.call('GETRANGE', key, 0, 32)
+local head = redis.pcall('GETRANGE', key, 0, 32)
+if type(head) == 'table' then
+  if not string.find(head.err, 'WRONGTYPE', 1, true) then return head end
+  head = ''
+end
 local kind = 0
 if #head == 33 then kind = string.byte(head, 1) end
 local version = string.sub(head, 2, 9)
@@ -51,10 +60,18 @@ local function store(new, ttl, value)
 end
 `
 
+// luaHeldOff ends a script that is to leave a hold-off alone.
+const luaHeldOff = `
+local first = redis.pcall('GETRANGE', KEYS[1], 0, 0)
+if type(first) == 'table' and not string.find(first.err, 'WRONGTYPE', 1, true) then return first end
+if first == '\3' then return 0 end
+`
+
 var (
 	// ARGV: version, time to live in ms, value.
 	setScript = redis.NewScript(luaHead + `
 if not admits(ARGV[1]) then return 3 end
+if kind == 1 then redis.call('DEL', key) end
 store(ARGV[1], ARGV[2], ARGV[3])
 return 1`)
 
@@ -69,11 +86,11 @@ if tonumber(ARGV[2]) <= 0 then
 end
 local left = tonumber(ARGV[2])
 if kind == 3 then left = math.max(left, redis.call('PTTL', key)) end
+redis.call('DEL', key)
 redis.call('SET', key, '\3' .. ARGV[1] .. none, 'PX', left)
 return 1`)
 
-	deleteAnyScript = redis.NewScript(`
-if redis.call('GETRANGE', KEYS[1], 0, 0) == '\3' then return 0 end
+	deleteAnyScript = redis.NewScript(luaHeldOff + `
 return redis.call('DEL', KEYS[1])`)
 
 	// ARGV: token, life in ms, 1 to renew. Replies: state, cell.

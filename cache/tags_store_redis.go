@@ -11,11 +11,13 @@ import (
 
 // The scripts of tags work on KEYS[1] alone: the decimal number that INCR counts up.
 // What is no number, or is near to the highest that INCR can count to, is missing.
+// bumps: it is to be written even where there is no memory, see luaHead.
 const luaTag = `
 local version = redis.pcall('GET', KEYS[1])
 local number = type(version) == 'string' and string.find(version, '^[1-9]%d*$')
 if number and #version >= 19 then number = #version == 19 and tonumber(string.sub(version, 1, 3)) < 900 end
 if not number then
+  if bumps or version then redis.call('DEL', KEYS[1]) end
   redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
   return {ARGV[1], tonumber(ARGV[2])}
 end
@@ -23,50 +25,40 @@ end
 
 var (
 	// ARGV: a new version, life in ms. Replies: version, life left in ms.
-	makeTagScript = redis.NewScript(luaTag + `
+	makeTagScript = redis.NewScript(`local bumps = false` + luaTag + `
 return {version, redis.call('PTTL', KEYS[1])}`)
 
 	// The same. A life that is longer, or without an end, stays: EXPIRE alone
-	// could make it shorter.
-	bumpTagScript = redis.NewScript(luaTag + `
-redis.call('INCR', KEYS[1])
+	// could make it shorter. EXPIRE needs no memory, and after it INCR is not refused
+	// for want of it: see luaHead.
+	bumpTagScript = redis.NewScript(`local bumps = true` + luaTag + `
 local left = redis.call('PTTL', KEYS[1])
-if left >= 0 and left < tonumber(ARGV[2]) then
-  redis.call('PEXPIRE', KEYS[1], ARGV[2])
-  left = tonumber(ARGV[2])
+local life = math.max(left, tonumber(ARGV[2]))
+redis.call('PEXPIRE', KEYS[1], life)
+redis.call('INCR', KEYS[1])
+version = redis.call('GET', KEYS[1])
+if left < 0 then
+  redis.call('SET', KEYS[1], version)
+  return {version, left}
 end
-return {redis.call('GET', KEYS[1]), left}`)
+return {version, life}`)
 )
 
-// GetTagged is Tagger.GetTagged: one MGET, which the router cuts by node.
+// GetTagged is Tagger.GetTagged, in one request: see getAll.
 func (r *Redis) GetTagged(ctx context.Context, keys, tags []string) ([]Result, []TagVersion) {
 	results, versions := make([]Result, len(keys)), make([]TagVersion, len(tags))
 	all := append(append(make([]string, 0, len(keys)+len(tags)), keys...), tags...)
 	if len(all) == 0 {
 		return results, versions
 	}
-	values, err := r.client.MGet(ctx, all...).Result()
-	if err != nil {
-		err = fmt.Errorf("cache: redis: get: %w", err)
-	}
-	for i := range all {
-		var text string
-		var found bool
-		if i < len(values) {
-			text, found = values[i].(string)
+	for i, there := range r.getAll(ctx, all) {
+		if i < len(keys) {
+			results[i] = there.result()
+			continue
 		}
-		switch {
-		case i >= len(keys):
-			v := &versions[i-len(keys)]
-			if v.Version, _ = strconv.ParseUint(text, 10, 63); !found {
-				v.Err = err
-			}
-		case found:
-			results[i].Entry, results[i].Err = redisEntry([]byte(text))
-		case err != nil:
-			results[i].Err = err
-		default:
-			results[i].Err = ErrMiss
+		v := &versions[i-len(keys)]
+		if v.Version, _ = strconv.ParseUint(there.text, 10, 63); !there.found {
+			v.Err = there.err
 		}
 	}
 	return results, versions

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ringway/ringway/membership"
 	"github.com/ringway/ringway/ring"
 )
 
@@ -69,9 +70,9 @@ func (f *fleet[P]) agree(old, next *snapshot[P]) {
 }
 
 // why is the error of a snapshot that routes nothing.
-func (s *snapshot[P]) why() error {
+func (s *snapshot[P]) why(kind membership.Kind) error {
 	if s.refusal != nil {
 		return s.refusal
 	}
-	return ErrNoNodes
+	return noNodes(s.view, kind)
 }

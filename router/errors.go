@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/ringway/ringway/membership"
 )
 
 var (
@@ -32,6 +34,20 @@ var (
 	// ErrClosed: the router was closed. Nothing was sent.
 	ErrClosed = errors.New("router: closed")
 )
+
+// noNodes is ErrNoNodes, and says what the fleet has instead of nodes of the kind.
+func noNodes(view membership.View, kind membership.Kind) error {
+	var others []string
+	for _, other := range []membership.Kind{membership.Redis, membership.Memcached} {
+		if n := len(view.Current(other)); n > 0 {
+			others = append(others, fmt.Sprintf("%d of %s", n, other))
+		}
+	}
+	if len(others) == 0 {
+		return ErrNoNodes
+	}
+	return fmt.Errorf("%w of kind %s: it has %s", ErrNoNodes, kind, strings.Join(others, ", "))
+}
 
 // NodeError reports that the node which owns the keys could not be reached or
 // did not answer: a failure of the network or of the server, or the end of the

@@ -119,5 +119,5 @@ func (m *Memcached) empty(s *snapshot[*memcachedNode]) error {
 	if m.closed.Load() {
 		return ErrClosed
 	}
-	return s.why()
+	return s.why(membership.Memcached)
 }

@@ -259,8 +259,17 @@ func TestMemcachedFollowsTheFleetAndEnds(t *testing.T) {
 	for m.Epoch() != 2 && ctx.Err() == nil {
 		runtime.Gosched() // the test's own deadline bounds the wait
 	}
-	if _, err := m.Get(ctx, "k"); !errors.Is(err, ErrNoNodes) {
+	if _, err := m.Get(ctx, "k"); !errors.Is(err, ErrNoNodes) || err.Error() != ErrNoNodes.Error() {
 		t.Errorf("an empty fleet: %v", err)
+	}
+	if err := source.Set(membership.Member{ID: "a", Address: "127.0.0.1:1"}, membership.Member{ID: "b", Address: "127.0.0.1:2"}); err != nil {
+		t.Fatal(err)
+	}
+	for m.Epoch() != 3 && ctx.Err() == nil {
+		runtime.Gosched()
+	}
+	if _, err := m.Get(ctx, "k"); !errors.Is(err, ErrNoNodes) || err.Error() != "router: the fleet has no nodes of kind memcached: it has 2 of redis" {
+		t.Errorf("a fleet of Redis alone: %v", err)
 	}
 	if err := errors.Join(m.Close(), m.Close()); err != nil {
 		t.Error(err)

@@ -153,7 +153,7 @@ func (r *Redis) empty(s *snapshot[*redisNode]) error {
 	if r.closed.Load() {
 		return ErrClosed
 	}
-	return s.why()
+	return s.why(membership.Redis)
 }
 
 // GoString is String: %#v would print the whole configuration.

@@ -16,6 +16,11 @@ func (i *itemMove) bring(ctx context.Context) error {
 		if err != nil || look.Present || look.Tombstone && (look.Kind == transit.Closed || look.Leased) {
 			return err
 		}
+		if !look.Tombstone { // most keys that are missing here are missing there: then no place is kept
+			if there, err := i.at(i.now).take(ctx); err != nil || there.State != 0 {
+				return err
+			}
+		}
 		outcome, _, err := i.carry(ctx, look)
 		if err != nil || outcome == transit.Copied || outcome == transit.Gone {
 			return err
@@ -41,11 +46,7 @@ func (i *itemMove) carry(ctx context.Context, look transit.MemcachedLook) (outco
 			return 0, 0, err
 		}
 	}
-	var v transit.MemcachedValue
-	err = from.ask(ctx, "mg", func(ctx context.Context, c transit.Memcached) (err error) {
-		v, err = c.Take(ctx, i.key)
-		return err
-	})
+	v, err := from.take(ctx)
 	if err != nil || v.State != 0 {
 		return v.State, 0, err
 	}
@@ -54,6 +55,14 @@ func (i *itemMove) carry(ctx context.Context, look transit.MemcachedLook) (outco
 		return err
 	})
 	return outcome, cas, err
+}
+
+func (p spot) take(ctx context.Context) (v transit.MemcachedValue, err error) {
+	err = p.ask(ctx, "mg", func(ctx context.Context, c transit.Memcached) (err error) {
+		v, err = c.Take(ctx, p.key)
+		return err
+	})
+	return v, err
 }
 
 // place does what a debt says on a node that was entered, and returns whether an

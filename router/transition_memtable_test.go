@@ -181,7 +181,7 @@ func TestMemcachedTransitionTable(t *testing.T) {
 		{importing, "add", "", "open", "", "open", "new"},
 		{importing, "replace", "41", "", "", "open", "new"},
 		{importing, "replace", "", "closed", "not stored", "", "closed"},
-		{importing, "replace", "", "", "not stored", "", "open"}, // its place was kept for a copy
+		{importing, "replace", "", "", "not stored", "", ""},
 		{importing, "append", "41", "", "", "open", "410"},
 		{importing, "append", "41", "open", "", "open", "410"},
 		{importing, "append", "", "closed", "not stored", "", "closed"},

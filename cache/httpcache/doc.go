@@ -35,6 +35,10 @@
 // seconds past its end the old response stands in for a status of 500, 502, 503 or 504, or a
 // panic. must-revalidate and proxy-revalidate forbid both.
 //
+// Where Config.Limits lets no further handler run for a page that is missing, the old
+// response stands in as for an error; without one that may, the answer is 503 with
+// Retry-After, and the handler is not run. What is never stored is not bounded.
+//
 // # Keys
 //
 // A response is stored under method GET, host, path, query and those headers of the

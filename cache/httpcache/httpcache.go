@@ -28,7 +28,7 @@ type Config struct {
 	Timeout  time.Duration // how long others wait for the one who runs the handler; 0 means 30 s
 
 	L1     cache.L1Config     // pages in this process, off by default
-	Limits cache.LimitConfig  // how many handlers run at a time, for pages that are missing
+	Limits cache.LimitConfig  // how many handlers run at a time, for pages that are missing; one too many gets an old page or 503
 	OnMiss func(reason error) // is told why a response was not stored; nil: nobody is
 }
 
@@ -199,6 +199,10 @@ func (h *Handler) revalidate(r *http.Request, key pageKey) {
 
 func stillFresh(p page) bool { return p.fresh(time.Now()) }
 
+// retryAfter is when a caller who was one too many may come again, in seconds: the least
+// that the field can say, for a place is free as soon as one handler has returned.
+const retryAfter = "1"
+
 // produce runs the handler, or waits for whoever does. old is what is stored, if
 // anything is.
 func (h *Handler) produce(w http.ResponseWriter, r *http.Request, key pageKey, old page, anew bool) {
@@ -218,13 +222,19 @@ func (h *Handler) produce(w http.ResponseWriter, r *http.Request, key pageKey, o
 		return
 	}
 	h.missed(err)
-	if failed := (*serverError)(nil); errors.As(err, &failed) {
+	shed := errors.Is(err, cache.ErrShed)
+	if failed := (*serverError)(nil); shed || errors.As(err, &failed) {
 		if now := time.Now(); old.Status != 0 && old.within(now, old.Error) {
 			serve(w, r, &old, "stale")
 			return
 		}
 	}
-	if run.deliver(r.Context()) {
+	switch {
+	case run.deliver(r.Context()):
+		return
+	case shed:
+		w.Header().Set("Retry-After", retryAfter)
+		http.Error(w, "too many requests at a time", http.StatusServiceUnavailable)
 		return
 	}
 	if r.Context().Err() == nil { // it was another caller's response, which is not for this one

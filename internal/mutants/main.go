@@ -2,18 +2,25 @@
 // gone: it takes them away, one at a time, in a copy of the sources, and demands
 // that the tests it names fail then, while they pass as things are.
 //
-// It ends with exit code 1 if a mutant lives, if a test fails without one, or if a
-// text that is to be replaced is not there (exactly once) any more.
+// To build a test binary takes much longer than to run a test in it. So a mutation
+// within one function becomes a second version of that function beside the first,
+// which gives way to it where an environment variable says so: one test binary then
+// has all mutants of a package. What cannot be done so (a constant, a script in a
+// variable) is built on its own.
+//
+// It ends with exit code 1 if a mutant lives or nothing can be said of it, if a test
+// fails without one, or if a text that is to be replaced is not there (exactly once)
+// any more. Mutants whose tests are skipped on this machine are only counted.
 package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"regexp"
+	"syscall"
 	"time"
 )
 
@@ -23,7 +30,7 @@ func main() {
 	write := flag.String("write", "", "write what came of it to this Markdown file")
 	root := flag.String("root", ".", "folder of the main module")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, *root, *only, *write, *list); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
@@ -36,10 +43,10 @@ func run(ctx context.Context, root, only, write string, list bool) error {
 	if err != nil {
 		return fmt.Errorf("-run: %w", err)
 	}
-	var chosen []mutation
-	for _, m := range mutations {
+	var chosen []*trial
+	for i, m := range mutations {
 		if match.MatchString(m.name) {
-			chosen = append(chosen, m)
+			chosen = append(chosen, &trial{mutation: m, number: i + 1})
 		}
 	}
 	if len(chosen) == 0 {
@@ -56,30 +63,15 @@ func run(ctx context.Context, root, only, write string, list bool) error {
 		return err
 	}
 	defer work.remove()
-	if err := work.findAll(chosen); err != nil {
+	p := page{command: command(only), began: time.Now()}
+	results, err := work.tryAll(ctx, chosen)
+	if err != nil {
 		return err
-	}
-	if err := work.allPass(ctx, chosen); err != nil {
-		return err
-	}
-	var results []result
-	alive := 0
-	for _, m := range chosen {
-		began := time.Now()
-		r, err := work.try(ctx, m)
-		if err != nil {
-			return err
-		}
-		fmt.Printf("%-8s %-34s %5.1f s  %s\n", r.word(), m.name, time.Since(began).Seconds(), r.killers())
-		if results = append(results, r); len(r.failed) == 0 {
-			alive++
-		}
 	}
 	if write != "" {
-		err = os.WriteFile(write, report(results), 0o644)
+		if err := os.WriteFile(write, p.of(results), 0o644); err != nil {
+			return fmt.Errorf("-write: %w", err)
+		}
 	}
-	if alive > 0 {
-		err = errors.Join(err, fmt.Errorf("%d of %d mutants live", alive, len(results)))
-	}
-	return err
+	return complaint(results)
 }

@@ -82,7 +82,7 @@ var cacheMutations = []mutation{
 		old: "\t\tm.epoch = fleet.Epoch\n", new: "\t\t_ = fleet.Epoch\n",
 		tests: "TestLeaseOfAnotherServer"},
 	{name: "lease/beyond", what: "a delete reaches a lease on an owner that is not written to any more", file: "store_memcached.go",
-		old: "\t\tif err == nil && outOfReach(there, resp, &beyond) { //", new: "\t\tif false && outOfReach(there, resp, &beyond) { //",
+		old: "(outOfReach(there, resp, &beyond) || outOfSight(there, resp, &unseen)) {", new: "outOfSight(there, resp, &unseen) && beyond == 0 {",
 		tests: "TestLeaseAcrossResize"},
 	{name: "lease/unseen", what: "a delete is sent where nothing was found: the node may only not answer", file: "store_memcached.go",
 		old: "\tif holdOff <= 0 {\n\t\tresp, err := m.client.MetaDelete(", new: "\tif holdOff <= 0 && !there.Found() {\n\t\treturn memcache.Response{Status: memcache.StatusOK}, nil\n\t}\n\tif holdOff <= 0 {\n\t\tresp, err := m.client.MetaDelete(",

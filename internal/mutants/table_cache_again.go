@@ -25,7 +25,7 @@ var againMutations = []mutation{
 		tests: "TestGetManyAfterInvalidation"},
 	{name: "tier/batch-lease", what: "a lease of a batch is one of both fleets", file: "tier_batch.go",
 		old: "g.Lease.far = &far.Grant.Lease", new: "_ = far.Grant.Lease",
-		tests: "TestTieredContract"},
+		tests: "TestTieredBatchRefused"},
 	{name: "tier/tag-copies", what: "the near copies of tags are deleted", file: "tier_tags.go",
 		old: "t.failed(t.near.Delete(ctx, copies[i], AnyVersion, 0))", new: "_ = v",
 		tests: "TestTieredTags"},

@@ -173,7 +173,7 @@ var cacheChanges = []mutation{
 		old: "\tbumped, err := m.bumpTags(ctx, []tagRef{ref})\n", new: "\tbumped, err := []tagVersion{{id: ref.id}}, ctx.Err()\n",
 		tests: "TestEraseTag|TestEraseDuringLoad|TestEraseDuringPut|TestEraseReport"},
 	{name: "tags/life", what: "nothing makes the life of a tag shorter", file: "cache/tags_store_redis.go",
-		old: "if left >= 0 and left < tonumber(ARGV[2]) then\n  redis.call('PEXPIRE'", new: "if left >= 0 then\n  redis.call('PEXPIRE'",
+		old: "local life = math.max(left, tonumber(ARGV[2]))", new: "local life = tonumber(ARGV[2])",
 		tests: "TestTagLife"},
 
 	// Patterns over all nodes: pattern.go, scan_store*.go
