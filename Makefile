@@ -30,8 +30,8 @@ LONGEST := ./cmd/ringway/internal/fleettest ./cache ./rebalance ./cmd/ringway ./
 	./cmd/ringway/internal/demo ./router ./membership/gossip ./cmd/ringway/internal/resizetest ./cmd/ringsim
 
 # Tests that are skipped with the race detector, and their packages: proctest.Computes.
-COMPUTING := -run '^Test(Evidence|HelpExamplesRun|Scenarios|Zipf|ManyKeysExpireTogether)$$' \
-	./cmd/ringsim ./simulations/workload ./cache
+COMPUTING := -run '^Test(Evidence|HelpExamplesRun|Scenarios|Zipf)$$' \
+	./cmd/ringsim ./simulations/workload
 
 # What package cache proves in full with `make soak`, and in small with `make test`.
 CACHE_PROOFS := '^Test(ManyKeysExpireTogether|Stampede|Coalescing|XFetch|Penetration|FillAgainstInvalidate|HoldOffForReplicas|SlowWriterLoses|Filter|StampedeAcrossResize|LeaseAcrossResize)'
