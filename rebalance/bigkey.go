@@ -43,10 +43,6 @@ var errNotNow = errors.New("not now")
 
 // move is run on the connection on which the key is watched until it is removed.
 func (b *bigKey) move(ctx context.Context, mine *redis.Tx) (fate, error) {
-	// What is read while the connection of mine lives is of one process.
-	if err := b.c.sameSource(ctx, b.p); err != nil {
-		return again, err
-	}
 	if err := b.measure(ctx); err != nil {
 		return again, err
 	}
@@ -191,7 +187,7 @@ func (b *bigKey) whole(ctx context.Context, r *receiver, look transit.RedisLook)
 	if err != nil {
 		return transit.Result{}, err
 	}
-	if err := b.c.sameSource(ctx, b.p); err != nil {
+	if err := b.c.sameSource(ctx, b.p, ""); err != nil {
 		return transit.Result{}, err
 	}
 	n := int64(len(values[0].Payload))
@@ -255,7 +251,7 @@ func (b *bigKey) inParts(ctx context.Context, r *receiver) (result transit.Resul
 		if expires.Val() < 0 {
 			v.Expires = -1
 		}
-		if err = b.c.sameSource(ctx, b.p); err != nil {
+		if err = b.c.sameSource(ctx, b.p, ""); err != nil {
 			return err
 		}
 		if result, err = target.PutFenced(ctx, b.c.fence, look, name, v); err != nil {

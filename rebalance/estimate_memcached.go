@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ringway/ringway/internal/pause"
 	"github.com/ringway/ringway/internal/transit"
 	"github.com/ringway/ringway/router/memcache"
 )
@@ -74,7 +75,7 @@ func (m *memcachedSampler) items(ctx context.Context) error {
 			m.Population = 0
 			break
 		}
-		before, err = after, rest(ctx, crawlerPause)
+		before, err = after, pause.For(ctx, crawlerPause)
 	}
 	return err
 }

@@ -163,18 +163,3 @@ func (g *gate) pass(ctx context.Context) error {
 		}
 	}
 }
-
-// rest waits for a time.
-func rest(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/ringway/ringway/internal/pause"
 )
 
 // TestPacer: what is let through takes its time, in virtual time to the
@@ -122,7 +124,7 @@ func TestPulseWatches(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second) // while it is asked for the fifth time
 		defer cancel()
 		asked := 0
-		slow := func(ctx context.Context) error { asked++; return rest(ctx, time.Hour) } // until it gives up
+		slow := func(ctx context.Context) error { asked++; return pause.For(ctx, time.Hour) } // until it gives up
 		p.watch(ctx, slow, func() time.Duration { return time.Second })
 		if asked != 5 || p.now() != 1.0/16 {
 			t.Errorf("asked %d times, pace %v", asked, p.now())

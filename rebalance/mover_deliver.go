@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ringway/ringway/internal/dataserver"
+	"github.com/ringway/ringway/internal/pause"
 	"github.com/ringway/ringway/internal/transit"
 )
 
@@ -63,7 +64,7 @@ func (p *pass) deliver(ctx context.Context, batch *parcel) {
 // rest gives slow servers time, in proportion to what the batch took.
 func (p *pass) rest(ctx context.Context, took time.Duration, to []*receiver) {
 	if pace := p.h.paceTo(to); pace < 1 {
-		_ = rest(ctx, min(time.Duration(float64(took)*(1/pace-1)), longestRest))
+		_ = pause.For(ctx, min(time.Duration(float64(took)*(1/pace-1)), longestRest))
 	}
 }
 

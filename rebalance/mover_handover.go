@@ -10,6 +10,7 @@ import (
 
 	"github.com/ringway/ringway/internal/dataserver"
 	"github.com/ringway/ringway/internal/failpoint"
+	"github.com/ringway/ringway/internal/pause"
 	"github.com/ringway/ringway/internal/transit"
 	"github.com/ringway/ringway/membership"
 )
@@ -124,7 +125,7 @@ func newHandover(ctx context.Context, m *Mover, view membership.View, to *routes
 	if to.next != nil {
 		for _, n := range to.next.Nodes() {
 			member, known := view.Member(n.ID)
-			if !known || n.ID == to.self {
+			if !known || !to.receivers[n.ID] {
 				continue
 			}
 			server, err := m.cfg.Receiver(member)
@@ -243,7 +244,7 @@ func (h *handover) between(ctx context.Context, p *pass, failures int) error {
 		return ctx.Err()
 	}
 	h.m.rec.wait(held || failures > 1)
-	return rest(ctx, wait)
+	return pause.For(ctx, wait)
 }
 
 // stepInAfter is how long a node that is not the first holder of a key leaves it to

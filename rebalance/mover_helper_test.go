@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/ringway/ringway/internal/dataserver"
+	"github.com/ringway/ringway/internal/pause"
 	"github.com/ringway/ringway/internal/servertest"
 	"github.com/ringway/ringway/internal/transit"
 	"github.com/ringway/ringway/membership"
@@ -137,7 +138,7 @@ func (f *testFleet) fence(ids ...string) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			for rest(ctx, transit.FenceRenewal) == nil {
+			for pause.For(ctx, transit.FenceRenewal) == nil {
 				_ = s.SetFence(ctx, fence)
 			}
 		}()

@@ -31,6 +31,7 @@ type pass struct {
 	// Of the walk's goroutine:
 	waiting     map[string]*parcel // by the name of the route, not full yet
 	seen, found int64              // keys that were not counted yet; found: to be moved
+	quick       time.Time          // when a batch last went to a receiver that is not slow; at first, when the pass began
 
 	lanes  chan struct{}
 	flying sync.WaitGroup
@@ -47,7 +48,7 @@ type pass struct {
 }
 
 func newPass(h *handover, number int) *pass {
-	return &pass{h: h, number: number, once: h.server.Kind() == membership.Memcached, waiting: make(map[string]*parcel),
+	return &pass{h: h, number: number, quick: time.Now(), once: h.server.Kind() == membership.Memcached, waiting: make(map[string]*parcel),
 		lanes: make(chan struct{}, lanes), staying: make(map[uint64]struct{}), seed: maphash.MakeSeed()}
 }
 

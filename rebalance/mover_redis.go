@@ -116,8 +116,9 @@ func (c *redisCarrier) copy(ctx context.Context, p *parcel, t *trip) (values []t
 		}
 		return nil, 0, nil, nil
 	}
-	if values, err = c.take(ctx, p, names); err == nil {
-		err = c.sameSource(ctx, p)
+	values, process, err := c.take(ctx, p, names)
+	if err == nil {
+		err = c.sameSource(ctx, p, process)
 	}
 	if err != nil {
 		return nil, 0, nil, err
@@ -150,12 +151,15 @@ func (c *redisCarrier) copy(ctx context.Context, p *parcel, t *trip) (values []t
 }
 
 // sameSource fails if the source is another process than when the pass began: what was
-// read may be what it has brought from its disk.
-func (c *redisCarrier) sameSource(ctx context.Context, p *parcel) error {
+// read may be what it has brought from its disk. now is the process that was read; empty:
+// it is asked.
+func (c *redisCarrier) sameSource(ctx context.Context, p *parcel, now string) (err error) {
 	if p.process == "" {
 		return nil
 	}
-	now, err := c.source.Lines.Process(ctx)
+	if now == "" {
+		now, err = c.source.Lines.Process(ctx)
+	}
 	if err == nil && now != p.process {
 		err = errSourceRestarted
 	}
@@ -164,12 +168,12 @@ func (c *redisCarrier) sameSource(ctx context.Context, p *parcel) error {
 
 var errSourceRestarted = errors.New("it was restarted in the middle of a pass")
 
-func (c *redisCarrier) take(ctx context.Context, p *parcel, names []string) ([]transit.RedisValue, error) {
+func (c *redisCarrier) take(ctx context.Context, p *parcel, names []string) (values []transit.RedisValue, process string, err error) {
 	source, limits := c.source, c.h.m.pacer.get()
 	if p.again { // what was not read the first time is rarely short
 		source.Lines = nil
 	}
-	return source.TakeWithin(ctx, transit.Bound{Bytes: limits.BigKeyBytes, Elements: limits.BigKeyElements, Total: batchBytes}, names...)
+	return source.TakeFrom(ctx, transit.Bound{Bytes: limits.BigKeyBytes, Elements: limits.BigKeyElements, Total: batchBytes}, names...)
 }
 
 // remove takes from the source what has arrived, if the receivers have it still.

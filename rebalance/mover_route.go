@@ -18,6 +18,7 @@ type routes struct {
 	silent        map[string]bool // nodes that do not answer
 	single        []route         // with one copy: by the position of the next owner
 	mine          int             // the node's position in the current ring; -1: none
+	receivers     map[string]bool // nodes to which keys go from here
 }
 
 // A route is what becomes of one key.
@@ -66,6 +67,9 @@ func newRoutes(cfg Config, kind membership.Kind, view membership.View, transitio
 			}
 			r.single = append(r.single, way)
 		}
+		if r.receivers, err = r.receiving(); err != nil {
+			return nil, fmt.Errorf("rebalance: %w", err)
+		}
 	}
 	for _, m := range view.Members {
 		if m.Health != membership.Healthy {
@@ -73,6 +77,28 @@ func newRoutes(cfg Config, kind membership.Kind, view membership.View, transitio
 		}
 	}
 	return r, nil
+}
+
+// receiving returns the nodes that get keys from this one: in a fleet of a hundred that
+// one joins, the newcomer alone. With copies that may be any.
+func (r *routes) receiving() (map[string]bool, error) {
+	all := make(map[string]bool)
+	if r.copies > 1 {
+		for _, n := range r.next.Nodes() {
+			all[n.ID] = n.ID != r.self
+		}
+		return all, nil
+	}
+	movements, err := ring.Diff(r.current, r.next)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range movements {
+		if m.From == r.self {
+			all[m.To] = true
+		}
+	}
+	return all, nil
 }
 
 // of returns the route of a key. A key that this node does not hold by right in

@@ -3,6 +3,7 @@ package rebalance
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -59,20 +60,57 @@ func TestAsideIsBounded(t *testing.T) {
 	p, r := newPass(h, 1), h.receivers["b"]
 	r.turn <- struct{}{} // nothing moves
 	ctx, cancel := context.WithCancel(t.Context())
-	for i := range asideParcels + 2 {
+	next := func() *parcel {
 		batch := &parcel{to: []*receiver{r}}
 		for _, key := range []string{"x", "y", "z"} {
 			batch.add(found(key))
 		}
-		p.sendAside(ctx, batch, r)
+		return batch
+	}
+	p.quick = time.Now().Add(time.Hour) // others take keys
+	for i := range asideParcels + 2 {
+		p.sendAside(ctx, next(), r)
 		if left := p.left.Load(); left != int64(3*max(0, i+1-asideParcels)) {
 			t.Fatalf("%d keys are left after %d parcels", left, i+1)
 		}
 	}
-	cancel()
-	p.flying.Wait()
 	if p.clean() {
 		t.Error("a pass that has left keys is the last one")
+	}
+	p.quick = time.Now().Add(-time.Hour) // nobody else does
+	go func() { <-r.aside }()
+	if p.sendAside(ctx, next(), r); p.left.Load() != 6 {
+		t.Errorf("%d keys are left when the walk could wait for a place", p.left.Load())
+	}
+	cancel()
+	r.aside <- struct{}{} // for the one that was taken out
+	p.flying.Wait()
+}
+
+// TestReceivers: a mover has to do with those nodes alone that keys go to.
+func TestReceivers(t *testing.T) {
+	for _, tt := range []struct {
+		copies  int
+		members []membership.Member
+		want    []string
+	}{
+		{1, []membership.Member{active("a"), active("c"), active("d"), coming("b")}, []string{"b"}},
+		{2, []membership.Member{active("a"), active("c"), active("d"), coming("b")}, []string{"b", "c", "d"}},
+		{1, []membership.Member{{ID: "a", State: membership.Exporting}, active("c"), active("d")}, []string{"c", "d"}},
+		{1, []membership.Member{active("a"), {ID: "b", State: membership.Exporting}, active("d")}, []string{}},
+	} {
+		f := newFleet(t, membership.Redis, tt.members...)
+		f.config.Copies = tt.copies
+		m := f.mover("a")
+		to, err := newRoutes(m.cfg, m.kind, f.view, testTransition)
+		must(t, err)
+		h, err := m.take(within(t), f.view, to, testTransition)
+		must(t, err)
+		if got := h.ids(); !slices.Equal(got, tt.want) {
+			t.Errorf("%d copies of %v: %v, want %v", tt.copies, tt.members, got, tt.want)
+		}
+		h.close()
+		m.release(false)
 	}
 }
 

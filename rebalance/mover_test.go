@@ -107,7 +107,7 @@ func TestHandOver(t *testing.T) {
 					p := m.Progress()
 					moved.Add(p.KeysMoved)
 					bytes.Add(p.BytesMoved)
-					if p.State != Idle || p.KeysLeft != 0 || p.Ended.IsZero() || p.Error != "" || len(p.Receivers) != 3 {
+					if p.State != Idle || p.KeysLeft != 0 || p.Ended.IsZero() || p.Error != "" || len(p.Receivers) != 2 {
 						t.Errorf("%s: %+v", id, p)
 					}
 				})

@@ -73,9 +73,7 @@ func TestCancelOfPlainCalls(t *testing.T) {
 		Source: source, Breaker: BreakerConfig{Disabled: true},
 		Node: NodeConfig{ReadTimeout: 100 * time.Millisecond, DialTimeout: 100 * time.Millisecond},
 	})
-	if err := r.Set(t.Context(), "k", 1, 0).Err(); err != nil {
-		t.Fatal(err)
-	}
+	waitFor(t, func() bool { return r.Set(t.Context(), "k", 1, 0).Err() == nil })
 	servers[0].Stop()
 	defer servers[0].Cont()
 	n := r.fleet.all()[0]

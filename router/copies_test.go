@@ -185,8 +185,8 @@ func TestDeletesReachAllCopies(t *testing.T) {
 
 func TestQuorum(t *testing.T) {
 	source, servers, clients := zonedFleet(t)
-	all := newRedis(t, Config{Source: source, Replication: ReplicationConfig{Factor: 3}, Node: quick})
-	most := newRedis(t, Config{Source: source, Replication: ReplicationConfig{Factor: 3, Quorum: true}, Node: quick})
+	all := newRedis(t, Config{Source: source, Replication: ReplicationConfig{Factor: 3}, Node: patient})
+	most := newRedis(t, Config{Source: source, Replication: ReplicationConfig{Factor: 3, Quorum: true}, Node: patient})
 	ctx := t.Context()
 	var owned string // by the node that will die
 	for i := 0; owned == ""; i++ {

@@ -161,7 +161,7 @@ func TestUnhealthyNodeIsNotAsked(t *testing.T) {
 // A key that would expire sooner than the gutter lets it, does.
 func TestGutterKeepsAShorterLife(t *testing.T) {
 	source, all := fleetOf(t, 2)
-	r := newRedis(t, Config{Source: source, Failure: FailureConfig{Policy: Successor, GutterTTL: time.Hour}, Node: quick})
+	r := newRedis(t, Config{Source: source, Failure: FailureConfig{Policy: Successor, GutterTTL: time.Hour}, Node: patient})
 	ctx := t.Context()
 	key := keysOf(r, "node0", 1)[0]
 	all[0].Kill()

@@ -156,7 +156,7 @@ func TestMissPolicy(t *testing.T) {
 
 func TestSuccessorPolicy(t *testing.T) {
 	source, servers := fleetOf(t, 3)
-	r := newRedis(t, Config{Source: source, Failure: FailureConfig{Policy: Successor, GutterTTL: time.Minute}, Node: quick})
+	r := newRedis(t, Config{Source: source, Failure: FailureConfig{Policy: Successor, GutterTTL: time.Minute}, Node: patient})
 	ctx := t.Context()
 	lost, kept := keysOf(r, "node0", 6), keysOf(r, "node1", 1)
 	places := r.fleet.current.Load().placement.(*ring.Ring)
@@ -242,9 +242,10 @@ func TestSuccessorDoesNothingTwice(t *testing.T) {
 	r := newRedis(t, Config{Source: source, Failure: FailureConfig{Policy: Successor}, Node: quick, Breaker: BreakerConfig{Disabled: true}})
 	ctx := t.Context()
 	key := keysOf(r, "node0", 1)[0]
-	if err := r.Set(ctx, key, 1, 0).Err(); err != nil {
+	if err := direct(t, servers[0]).Set(ctx, key, 1, 0).Err(); err != nil {
 		t.Fatal(err)
 	}
+	waitFor(t, func() bool { return r.Get(ctx, key).Val() == "1" }) // over a connection that stays
 	other := direct(t, servers[1])
 	servers[0].Stop()
 	var failed *NodeError
@@ -254,8 +255,10 @@ func TestSuccessorDoesNothingTwice(t *testing.T) {
 	if n := other.Exists(ctx, key).Val(); n != 0 {
 		t.Error("it was done on the successor too")
 	}
-	if err := r.Set(ctx, key, 7, 0).Err(); err != nil {
-		t.Errorf("SET, which may be done twice: %v", err)
+	// In as many attempts as a busy machine needs.
+	waitFor(t, func() bool { return r.Set(ctx, key, 7, 0).Err() == nil })
+	if got, err := other.Get(ctx, key).Result(); got != "7" || err != nil {
+		t.Errorf("SET, which may be done twice: %q, %v", got, err)
 	}
 	servers[0].Cont()
 }

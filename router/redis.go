@@ -239,7 +239,7 @@ func (r *Redis) Watch(ctx context.Context, fn func(*redis.Tx) error, keys ...str
 		if err != errMoving {
 			return err
 		}
-		m, err := r.beginMove(watch, readsOf(keys))
+		m, err := r.beginMove(ctx, watch, readsOf(keys))
 		if err != nil {
 			return err
 		}

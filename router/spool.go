@@ -20,6 +20,7 @@ type debt struct {
 	node, key string
 	bury      bool // a tombstone of this kind; otherwise the key is only deleted
 	kind      transit.Kind
+	yields    bool // with an open one: see transit.Redis.BuryUnlessClosed
 	encode    bool // memcached: the key goes in base64
 
 	transition uint64 // in which it came about
@@ -27,7 +28,7 @@ type debt struct {
 
 // and returns the one debt that does what two on the same key do.
 func (d debt) and(e debt) debt {
-	if d.bury && (!e.bury || d.kind == transit.Closed) {
+	if d.bury && (!e.bury || d.kind == transit.Closed || d.yields && e.kind == transit.Open) {
 		return d
 	}
 	return e

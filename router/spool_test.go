@@ -98,8 +98,10 @@ func TestSpoolRepeatsUntilPaid(t *testing.T) {
 
 func TestSpoolMergesDebts(t *testing.T) {
 	open, closed, plain := debt{bury: true, kind: transit.Open}, debt{bury: true, kind: transit.Closed}, debt{}
+	yields := debt{bury: true, kind: transit.Open, yields: true}
 	for _, c := range []struct{ a, b, want debt }{
 		{open, closed, closed}, {closed, open, closed}, {open, plain, open}, {plain, closed, closed}, {plain, plain, plain}, {open, open, open},
+		{open, yields, yields}, {yields, open, yields}, {yields, closed, closed}, {closed, yields, closed}, {yields, plain, yields},
 	} {
 		if got := c.b.and(c.a); got != c.want {
 			t.Errorf("%+v after %+v: %+v", c.b, c.a, got)

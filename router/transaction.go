@@ -27,7 +27,7 @@ func (r *Redis) transaction(ctx context.Context, cmds []redis.Cmder) error {
 			break
 		}
 		var m *move
-		if m, err = r.beginMove(multi, uses); m != nil {
+		if m, err = r.beginMove(ctx, multi, uses); m != nil {
 			defer m.end()
 			return m.transaction(ctx, cmds)
 		}

@@ -107,7 +107,13 @@ func (i *itemMove) MetaGet(ctx context.Context, r memcache.GetRequest) (memcache
 	i.encode = r.EncodeKey
 	_, touches := r.Touch.TTL()
 	if _, vivifies := r.Vivify.TTL(); touches || vivifies || r.RecacheBelow > 0 {
-		return i.alter(ctx, ends(r.Touch), func(p spot) (memcache.Response, error) { return p.getAndChange(ctx, r) })
+		c := change{rule: i.rule(command.ReadModifyWrite), ends: ends(r.Touch),
+			run: func(p spot) (memcache.Response, error) { return p.getAndChange(ctx, r) }}
+		if !touches && c.rule.then == buryNext {
+			c.rule.then = nothing // a lease is not copied, and what it is for is as it was
+		}
+		resp, _, err := i.change(ctx, c)
+		return resp, err
 	}
 	return i.read(ctx, r)
 }
@@ -272,7 +278,7 @@ func (i *itemMove) delete(ctx context.Context, rule rule, r memcache.DeleteReque
 // it: at the other owner, whatever has become of the caller meanwhile. What cannot
 // be done is owed.
 func (i *itemMove) reserve(r rule) (tell func(context.Context) (existed bool, err error), release func(), err error) {
-	d, n := replaced(i.key), i.now
+	d, n := replaced(i.key, r), i.now
 	d.encode = i.encode
 	if i.s.moving != nil {
 		d.transition = i.s.moving.number

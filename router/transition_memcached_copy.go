@@ -74,7 +74,12 @@ func (m *Memcached) place(ctx context.Context, s *snapshot[*memcachedNode], n *m
 	}
 	err = m.ask(ctx, s, n, operation{name: name}, 1, func(ctx context.Context, c *memcache.Client) (err error) {
 		if d.bury {
-			existed, err = transit.Memcached{Client: c, EncodeKey: d.encode}.Bury(ctx, d.kind, d.key)
+			server := transit.Memcached{Client: c, EncodeKey: d.encode}
+			if d.yields {
+				existed, err = server.BuryUnlessClosed(ctx, d.key)
+				return err
+			}
+			existed, err = server.Bury(ctx, d.kind, d.key)
 			return err
 		}
 		resp, err := c.MetaDelete(ctx, memcache.DeleteRequest{Key: d.key, EncodeKey: d.encode})

@@ -160,6 +160,14 @@ func TestMemcachedTransitionTable(t *testing.T) {
 		{announced, "replace", "closed", "", "not stored", "closed", ""},
 		{announced, "incr", "open", "", "miss", "open", ""},
 		{announced, "delete", "closed", "", "miss", "closed", "open"},
+		// Others are a step ahead: what they are deleting stays so.
+		{announced, "set", "41", "closed", "", "new", "open"},
+		{announced, "delete", "41", "closed", "", "", "closed"},
+		{announced, "deleteCAS", "41", "closed", "", "", "closed"},
+		{announced, "incr", "41", "closed", "42", "42", "closed"},
+		{announced, "cas", "41", "closed", "", "new", "closed"},
+		// A lease changes nothing, so that the next owner keeps what others wrote there.
+		{announced, "lease", "41", "newer", "41", "41", "newer"},
 
 		{importing, "get", "", "new", "new", "", "new"},
 		{importing, "get", "stale", "new", "new", "stale", "new"},

@@ -108,9 +108,36 @@ func (m *move) readOn(ctx context.Context, n *redisNode, cmd redis.Cmder, key st
 		return transit.RedisLook{}, err
 	}
 	look, err := looker.Look()
+	if isFull(err) {
+		return m.readOnFull(ctx, n, cmd, key)
+	}
 	if aborted(err) { // nothing has run: the command has the reason
 		return look, cmd.Err()
 	}
+	return look, err
+}
+
+// isFull reports the answer of a server that has no memory left.
+func isFull(err error) bool { return redis.HasErrorPrefix(err, "OOM") }
+
+// readOnFull is readOn for a server that has reached its maxmemory and evicts nothing:
+// such a one takes no command into a transaction, reads neither. So it is asked whether
+// the key is there before the command and after it, and the command saw the key if it
+// was there both times. One that came or went meanwhile is as good as absent: whoever
+// did that was at it while this read was under way, and the other owner is asked next.
+func (m *move) readOnFull(ctx context.Context, n *redisNode, cmd redis.Cmder, key string) (transit.RedisLook, error) {
+	cmd.SetErr(nil)
+	looker, after := transit.NewLooker(ctx, key), redis.NewIntCmd(ctx, "exists", key)
+	err := m.fly(ctx, n, queued(ctx, n.client.Pipeline(), append(looker.Cmds(), cmd, after)...), m.c.Name())
+	var failed *NodeError
+	if errors.As(err, &failed) {
+		return transit.RedisLook{}, err
+	}
+	look, err := looker.Look()
+	if err == nil {
+		err = after.Err()
+	}
+	look.Present = look.Present && after.Val() > 0
 	return look, err
 }
 

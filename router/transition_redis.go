@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/ringway/ringway/membership"
 	"github.com/ringway/ringway/ring"
 	"github.com/ringway/ringway/router/command"
 )
@@ -89,6 +90,7 @@ func (k movedKey) moves() bool { return !sameNodes(k.now, k.next) }
 type move struct {
 	*Redis
 	s     *snapshot[*redisNode]
+	phase membership.Phase // by which it works: that of s, or a later one, see catchUp
 	c     *command.Command
 	keys  []movedKey
 	nodes []*redisNode
@@ -138,7 +140,7 @@ func addUse(uses []use, u use) []use {
 // beginMove takes the current snapshot and enters the nodes that the keys are on.
 // end must follow. It returns nil without an error if no transition is, or was
 // lately, under way.
-func (r *Redis) beginMove(c *command.Command, uses []use) (*move, error) {
+func (r *Redis) beginMove(ctx context.Context, c *command.Command, uses []use) (*move, error) {
 	for {
 		s := r.fleet.current.Load()
 		if s.placement == nil {
@@ -147,7 +149,7 @@ func (r *Redis) beginMove(c *command.Command, uses []use) (*move, error) {
 		if s.moving == nil {
 			return nil, nil
 		}
-		m := &move{Redis: r, s: s, c: c}
+		m := &move{Redis: r, s: s, phase: s.moving.phase, c: c}
 		m.keys = m.keysOf(uses)
 		for _, k := range m.keys {
 			m.nodes = append(m.nodes, without(k.now, m.nodes)...)
@@ -155,6 +157,7 @@ func (r *Redis) beginMove(c *command.Command, uses []use) (*move, error) {
 		}
 		m.setRules()
 		if enterEach(m.nodes) {
+			m.catchUp(ctx)
 			return m, nil
 		}
 	}
@@ -178,7 +181,7 @@ func (m *move) setRules() {
 		if k.access == command.Delete && !(len(m.keys) == 1 && m.isDel()) {
 			k.access = command.ReadModifyWrite
 		}
-		k.rule = m.policy.rule(m.s.moving.phase, k.access)
+		k.rule = m.policy.rule(m.phase, k.access)
 		if !k.moves() {
 			k.rule = rule{onNext: k.rule.onNext}
 		}
@@ -230,7 +233,7 @@ func (r *Redis) move(ctx context.Context, c *command.Command, cmd redis.Cmder) e
 	if err != nil {
 		return err
 	}
-	m, err := r.beginMove(c, uses)
+	m, err := r.beginMove(ctx, c, uses)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,10 @@ type rule struct {
 	guard  bool   // a closed tombstone is set beside the key, in one step with the run
 	bury   bool   // in place of the run, a closed tombstone is put on the next owner
 	then   follow // once it is done
+
+	// yields says that a closed tombstone which is found by what follows stays: see
+	// debt.
+	yields bool
 }
 
 // follow is what follows an operation on the owner where it did not run.
@@ -50,7 +54,7 @@ func (cacheMode) rule(phase membership.Phase, access command.Access) rule {
 		// routers ahead of it, may have taken the key over.
 		return rule{second: true}
 	case phase == membership.PhaseAnnounced:
-		return rule{then: buryNext}
+		return rule{then: buryNext, yields: access != command.Overwrite}
 	case phase != membership.PhaseImporting:
 		return rule{}
 	}
@@ -60,7 +64,7 @@ func (cacheMode) rule(phase membership.Phase, access command.Access) rule {
 	case command.Overwrite:
 		return rule{onNext: true, guard: true, then: removeCurrent}
 	case command.Delete:
-		return rule{onNext: true, bury: true, then: removeCurrent}
+		return rule{onNext: true, bury: true, then: removeCurrent, yields: true}
 	}
-	return rule{onNext: true, bring: true, guard: true, then: removeCurrent}
+	return rule{onNext: true, bring: true, guard: true, then: removeCurrent, yields: true}
 }

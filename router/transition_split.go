@@ -78,7 +78,7 @@ func (m *move) pieces(names []string) (shares []share, still int) {
 
 // piece runs the piece of one key.
 func (m *move) piece(ctx context.Context, sh share, name string) share {
-	one := &move{Redis: m.Redis, s: m.s, c: m.c, nodes: m.nodes}
+	one := &move{Redis: m.Redis, s: m.s, phase: m.phase, c: m.c, nodes: m.nodes}
 	for _, k := range m.keys {
 		if k.name == name {
 			one.keys = []movedKey{k}

@@ -120,7 +120,7 @@ func (w *watching) admit(ctx context.Context, c *command.Command, args []any) er
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	its := &move{Redis: w.Redis, s: w.s, c: c, keys: w.keysOf(uses)}
+	its := &move{Redis: w.Redis, s: w.s, phase: w.phase, c: c, keys: w.keysOf(uses)}
 	its.setRules()
 	if len(its.keys) == 0 {
 		return nil
@@ -133,7 +133,7 @@ func (w *watching) admit(ctx context.Context, c *command.Command, args []any) er
 		return its.crossing()
 	}
 	for _, k := range its.keys {
-		one := &move{Redis: w.Redis, s: w.s, c: c, keys: []movedKey{k}}
+		one := &move{Redis: w.Redis, s: w.s, phase: w.phase, c: c, keys: []movedKey{k}}
 		if !w.brought[k.name] {
 			if err := w.join(k); err != nil {
 				return err

@@ -29,9 +29,9 @@ func (m *move) followUps() []followUp {
 	for _, k := range m.keys {
 		switch k.rule.then {
 		case buryNext:
-			add(without(k.next, k.now), debt{key: k.name, bury: true, kind: transit.Open})
+			add(without(k.next, k.now), debt{key: k.name, bury: true, kind: transit.Open, yields: k.rule.yields})
 		case removeCurrent:
-			add(without(k.now, k.next), replaced(k.name))
+			add(without(k.now, k.next), replaced(k.name, k.rule))
 		}
 	}
 	return all
@@ -41,7 +41,9 @@ func (m *move) followUps() []followUp {
 // to. A delete alone would do on the way forth. But if the transition is aborted,
 // clients that know it bring keys back at the same time: one that has read the new
 // owner before this write must not arrive at the old one after it.
-func replaced(key string) debt { return debt{key: key, bury: true, kind: transit.Open} }
+func replaced(key string, r rule) debt {
+	return debt{key: key, bury: true, kind: transit.Open, yields: r.yields}
+}
 
 // reserve makes room for all follow-ups, in case their nodes cannot be reached.
 // Nothing has been sent if there is none. release must follow.
@@ -95,7 +97,12 @@ func (r *Redis) place(ctx context.Context, n *redisNode, d debt) (existed bool, 
 	}
 	err = r.ask(ctx, n, name, func(ctx context.Context, client *redis.Client) (err error) {
 		if d.bury {
-			existed, err = transit.Redis{Client: client, Transition: d.transition}.Bury(ctx, d.kind, d.key)
+			server := transit.Redis{Client: client, Transition: d.transition}
+			if d.yields {
+				existed, err = server.BuryUnlessClosed(ctx, d.key)
+				return err
+			}
+			existed, err = server.Bury(ctx, d.kind, d.key)
 			return err
 		}
 		count, err := client.Unlink(ctx, d.key).Result()

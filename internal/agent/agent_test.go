@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/ringway/ringway/internal/agentapi"
 	"github.com/ringway/ringway/internal/dataserver/dataservertest"
+	"github.com/ringway/ringway/internal/proctest"
 	"github.com/ringway/ringway/membership"
 	"github.com/ringway/ringway/membership/gossip"
 	"github.com/ringway/ringway/rebalance"
@@ -47,7 +47,8 @@ func config(id string, join ...string) Config {
 	return Config{
 		Gossip: gossip.Config{
 			Name: id, Network: gossip.Local, Bind: "127.0.0.1:0", Seeds: join,
-			Node: &gossip.NodeConfig{Bootstrap: len(join) == 0},
+			Node:   &gossip.NodeConfig{Bootstrap: len(join) == 0},
+			Timing: gossip.Timing{EvictAfter: bound}, // a busy machine is no dead node
 		},
 		HTTP: HTTPConfig{Address: "127.0.0.1:0"}, Logger: quiet, Version: "test",
 	}
@@ -370,12 +371,7 @@ func TestHandOverNotBegun(t *testing.T) {
 
 // A node that has not been heard of ends at once: there is nothing to leave.
 func TestLeaveWithoutFleet(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	seed := l.Addr().String()
-	l.Close()
+	seed := proctest.Address(t)
 	a := start(t, config("a", seed))
 	eventually(t, "the seed is found missing", func() bool { code, body := a.get(t, "/readyz"); return code == 503 && strings.Contains(body, seed) })
 	a.Leave()
@@ -386,9 +382,20 @@ func TestLeaveWithoutFleet(t *testing.T) {
 
 // An agent whose name belongs to another one ends without harm to the other.
 func TestLeaveUnderAnothersName(t *testing.T) {
-	a := start(t, config("a"))
+	// With Local a member that gets no processor for two seconds is dead.
+	slowly := func(id string, join ...string) Config {
+		cfg := config(id, join...)
+		cfg.Gossip.Network = gossip.LAN
+		cfg.Gossip.Timing = gossip.Timing{
+			MinReady: 100 * time.Millisecond, BatchWindow: 100 * time.Millisecond,
+			Dwell: 200 * time.Millisecond, MaxDwell: time.Second,
+			ProbeInterval: 100 * time.Millisecond, EvictAfter: bound,
+		}
+		return cfg
+	}
+	a := start(t, slowly("a"))
 	a.active(t)
-	b := start(t, config("b", a.GossipAddr()))
+	b := start(t, slowly("b", a.GossipAddr()))
 	b.active(t)
 	eventually(t, "a sees b", func() bool { return seen(a, "b") })
 	var lost atomic.Bool
@@ -408,14 +415,14 @@ func TestLeaveUnderAnothersName(t *testing.T) {
 		}
 	}()
 	for range 5 {
-		second := start(t, config("b", a.GossipAddr()))
+		second := start(t, slowly("b", a.GossipAddr()))
 		eventually(t, "the name is found taken", func() bool { return second.Status().Taken.IsValid() })
 		second.Leave()
 		if err := second.wait(t); err != nil {
 			t.Error(err)
 		}
 	}
-	start(t, config("c", a.GossipAddr())).active(t) // what was said has been heard by now
+	start(t, slowly("c", a.GossipAddr())).active(t) // what was said has been heard by now
 	cancel()
 	<-watched
 	if lost.Load() {

@@ -175,7 +175,7 @@ func TestMembers(t *testing.T) {
 		{Member: membership.Member{ID: "a", Kind: membership.Redis, Address: "10.0.0.9:1", State: membership.Joining, Weight: 1}, Alive: true},
 		{Member: membership.Member{ID: "b", Kind: membership.Redis}, Alive: true, Since: since, Fingerprint: "0011223344556677"},
 		{Member: membership.Member{ID: "d", Kind: membership.Redis, Health: membership.Dead}, Since: since, HealthSince: dead},
-		{Member: membership.Member{ID: "evicted", Kind: membership.Redis, Address: "10.0.0.8:1", State: membership.Active, Weight: 1}, Evicted: true},
+		{Member: membership.Member{ID: "evicted", Kind: membership.Redis, Address: "10.0.0.8:1", State: membership.Active, Weight: 1}, Evicted: true, Out: dead},
 		{Member: membership.Member{ID: "later"}, Alive: true, Later: true},
 		{Member: membership.Member{ID: "returns", Kind: membership.Redis, Address: "10.0.0.7:1", State: membership.Active, Weight: 1, Generation: 7}, Evicted: true, Alive: true, Since: since},
 		{Member: membership.Member{ID: "rogue", Kind: membership.Redis, Address: "203.0.113.7:1", State: membership.Announced, Weight: 1}, Alive: true},
@@ -198,6 +198,9 @@ func TestMembers(t *testing.T) {
 	}
 	if !m.Frozen || m.RingSeen != 2 || m.RingNodes != 5 || len(m.Later) != 1 || m.Later[0] != "later" {
 		t.Errorf("frozen %v, sees %d of %d, of another version %q", m.Frozen, m.RingSeen, m.RingNodes, m.Later)
+	}
+	if want := (agentapi.Evicted{ID: "evicted", Since: dead.UTC()}); len(m.Evicted) != 1 || m.Evicted[0] != want {
+		t.Errorf("evicted %v, want %v alone: one is on its way back", m.Evicted, want)
 	}
 	whole, err := ring.New([]ring.Node{{ID: "b", Weight: 3}, {ID: "d", Weight: 1}}, ring.Config{})
 	if err != nil {

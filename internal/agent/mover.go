@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"net/url"
 	"sync/atomic"
-	"time"
 
 	"github.com/ringway/ringway/internal/agentapi"
 	"github.com/ringway/ringway/internal/dataserver"
 	"github.com/ringway/ringway/internal/failpoint"
+	"github.com/ringway/ringway/internal/pause"
 	"github.com/ringway/ringway/internal/transit"
 	"github.com/ringway/ringway/membership"
 	"github.com/ringway/ringway/rebalance"
@@ -79,7 +79,7 @@ func (a *Agent) handOver(ctx context.Context, view membership.View, transition u
 	a.counters.moves.begin()
 	err := a.cfg.Mover.HandOver(ctx, view, transition)
 	if err == nil {
-		err = settle(ctx)
+		err = pause.For(ctx, settling)
 	}
 	failpoint.At("agent.handedover")
 	a.counters.moves.end(a.cfg.Mover.Progress(), err != nil && ctx.Err() == nil)
@@ -89,23 +89,11 @@ func (a *Agent) handOver(ctx context.Context, view membership.View, transition u
 	return err
 }
 
-// settling is how long a hand-over waits when nothing is left to move: the longest that
-// a copy may take, and some slack.
+// settling is how long a hand-over waits when nothing is left to move, until no copy is
+// on its way any more that a client has begun while the key was still here: the longest
+// that one may take, and some slack. The transition must not end before: from then on a
+// delete leaves no tombstone at the new owner, and such a copy would undo it.
 const settling = transit.CopyLimit + transit.CopyLimit/4
-
-// settle waits until no copy is on its way any more that a client has begun while the
-// key was still here. The transition must not end before: from then on a delete leaves
-// no tombstone at the new owner, and such a copy would undo it.
-func settle(ctx context.Context) error {
-	timer := time.NewTimer(settling)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
 
 // Rebalance returns how far the node's mover is.
 func (a *Agent) Rebalance() agentapi.Rebalance {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -152,6 +153,17 @@ func TestUnixSocket(t *testing.T) {
 	}
 }
 
+// causes are why the server does not answer, by the log. Each is told once; that a probe
+// is late, as on a busy machine, is one of its own.
+func causes(log string) (found []string) {
+	for line := range strings.Lines(log) {
+		if _, cause, is := strings.Cut(line, "the server does not answer"); is {
+			found = append(found, cause)
+		}
+	}
+	return found
+}
+
 // What is wrong with a server from the beginning is said: once in the log, and to
 // who asks whether the node is ready. The password is not.
 func TestWrongPasswordIsTold(t *testing.T) {
@@ -164,12 +176,7 @@ func TestWrongPasswordIsTold(t *testing.T) {
 			return "redis://:" + secret + "@" + servertest.Redis(t, "--requirepass", "right").Addr()
 		}, "WRONGPASS"},
 		"nobody there": {func() string {
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer l.Close()
-			return "redis://:" + secret + "@" + l.Addr().String()
+			return "redis://:" + secret + "@" + proctest.Address(t)
 		}, "connection refused"},
 	} {
 		var log proctest.Buffer
@@ -183,7 +190,8 @@ func TestWrongPasswordIsTold(t *testing.T) {
 		})
 		before := a.counters.probes.Load()
 		eventually(t, "some more probes", func() bool { return a.counters.probes.Load() > before+5 })
-		if text := log.String(); strings.Count(text, "does not answer") != 1 || !strings.Contains(text, c.want) || strings.Contains(text, secret) {
+		text := log.String()
+		if told := causes(text); len(slices.Compact(slices.Sorted(slices.Values(told)))) != len(told) || !strings.Contains(text, c.want) || strings.Contains(text, secret) {
 			t.Errorf("%s: the log:\n%s", name, text)
 		}
 	}

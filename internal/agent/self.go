@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/ringway/ringway/internal/agentapi"
 	"github.com/ringway/ringway/membership"
@@ -76,6 +77,9 @@ func describe(p *posting, members []gossip.Member, self gossip.Status) agentapi.
 		if m.Later {
 			out.Later = append(out.Later, m.ID)
 		}
+		if m.Evicted && !m.Alive {
+			out.Evicted = append(out.Evicted, agentapi.Evicted{ID: m.ID, Since: m.Out.UTC()})
+		}
 		i, inView := known[m.ID]
 		if !inView {
 			if !outsideView(m) {
@@ -89,6 +93,7 @@ func describe(p *posting, members []gossip.Member, self gossip.Status) agentapi.
 			out.Members[i].Since, out.Members[i].HealthSince = m.Since.UTC(), m.HealthSince.UTC()
 		}
 	}
+	slices.SortFunc(out.Evicted, func(a, b agentapi.Evicted) int { return strings.Compare(a.ID, b.ID) })
 	slices.SortFunc(out.Members, func(a, b agentapi.MemberStatus) int { return bytes.Compare([]byte(a.ID), []byte(b.ID)) })
 	return out
 }

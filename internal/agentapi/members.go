@@ -35,7 +35,17 @@ type Members struct {
 	// so that nothing else is known of them.
 	Later []string `json:"other_version"`
 
+	// Evicted are nodes that were thrown out and have not come back: Members has
+	// none of them. In the order of their IDs.
+	Evicted []Evicted `json:"evicted,omitempty"`
+
 	Members []MemberStatus `json:"members"` // in the order of their IDs
+}
+
+// Evicted is a node that others have thrown out of the ring.
+type Evicted struct {
+	ID    string    `json:"id"`
+	Since time.Time `json:"since,omitzero"` // when, by the clock of who decided it
 }
 
 // MemberStatus is one member as the agent that answers sees it.
@@ -92,7 +102,7 @@ const maxHeld = 2048 // bytes: an ID of 255 and what is wrong with it
 
 // check refuses what must not be shown as if it were true.
 func (m Members) check() error {
-	if err := errors.Join(checkEpoch(m.Epoch), checkNames(m.Disagree), checkNames(m.Later)); err != nil {
+	if err := errors.Join(checkEpoch(m.Epoch), checkNames("disagree", m.Disagree), checkNames("other_version", m.Later)); err != nil {
 		return err
 	}
 	if !isHex(m.Fingerprint, 32) {
@@ -100,6 +110,13 @@ func (m Members) check() error {
 	}
 	if len(m.Held) > maxHeld {
 		return fmt.Errorf("held: got %d bytes, want at most %d", len(m.Held), maxHeld)
+	}
+	gone := make([]string, len(m.Evicted))
+	for i, e := range m.Evicted {
+		gone[i] = e.ID
+	}
+	if err := checkNames("evicted", gone); err != nil {
+		return err
 	}
 	var r Ring // what it says of members is checked alike
 	if m.Members != nil {

@@ -33,7 +33,7 @@ func (r Ring) View() (membership.View, error) {
 }
 
 func (r Ring) view() (v membership.View, err error) {
-	if err := errors.Join(checkSchema(r.Schema, RingSchema), checkEpoch(r.Epoch), checkCluster(r.Cluster), r.Placement.check(), checkNames(r.Disagree)); err != nil {
+	if err := errors.Join(checkSchema(r.Schema, RingSchema), checkEpoch(r.Epoch), checkCluster(r.Cluster), r.Placement.check(), checkNames("disagree", r.Disagree)); err != nil {
 		return v, err
 	}
 	members, err := r.members()
@@ -90,13 +90,13 @@ func (p Placement) check() error {
 	return nil
 }
 
-func checkNames(names []string) error {
+func checkNames(field string, names []string) error {
 	if len(names) > MaxMembers {
-		return fmt.Errorf("disagree: got %d names, want at most %d", len(names), MaxMembers)
+		return fmt.Errorf("%s: got %d names, want at most %d", field, len(names), MaxMembers)
 	}
 	for i, name := range names {
 		if name == "" || len(name) > maxNameLength || !utf8.ValidString(name) {
-			return fmt.Errorf("disagree[%d]: got %s, want 1 to %d bytes of UTF-8", i, shown(name), maxNameLength)
+			return fmt.Errorf("%s[%d]: got %s, want 1 to %d bytes of UTF-8", field, i, shown(name), maxNameLength)
 		}
 	}
 	return nil

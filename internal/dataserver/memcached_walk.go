@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ringway/ringway/internal/pause"
 	"github.com/ringway/ringway/router/memcache"
 )
 
@@ -91,7 +92,7 @@ func (m *memcachedServer) tick(ctx context.Context) error {
 	defer e.end()
 	first, err := m.numbers(ctx, "purge")
 	for now := first; err == nil && now.now <= first.now; now, err = m.numbers(ctx, "purge") {
-		if err := pause(e.ctx, m.busyPause); err != nil {
+		if err := pause.For(e.ctx, m.busyPause); err != nil {
 			return e.verdict(err)
 		}
 	}
@@ -215,7 +216,7 @@ func (m *memcachedServer) dump(ctx context.Context, what string, take func(memca
 			return err
 		}
 		before = after
-		if err := pause(waiting.ctx, m.busyPause); err != nil {
+		if err := pause.For(waiting.ctx, m.busyPause); err != nil {
 			if ctx.Err() == nil && m.ctx.Err() == nil {
 				return m.failed(what, fmt.Errorf("%w: for %v", ErrBusy, m.busyFor))
 			}

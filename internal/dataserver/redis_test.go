@@ -376,6 +376,35 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
+// An unnoticed deadline is over, and the context's timer has not said so yet: on a
+// busy machine the network's is the quicker one.
+type unnoticed struct {
+	context.Context
+	deadline time.Time
+}
+
+func (c unnoticed) Deadline() (time.Time, bool) { return c.deadline, true }
+
+func TestDeadlineUnnoticed(t *testing.T) {
+	for kind, server := range map[string]*servertest.Server{"redis": servertest.Redis(t), "memcached": servertest.Memcached(t)} {
+		for _, warm := range []bool{true, false} {
+			s := open(t, Config{URL: kind + "://" + server.Addr(), Timeout: time.Hour})
+			if warm {
+				must(t, s.Probe(background(t)))
+			}
+			server.Stop()
+			ctx, cancel := context.WithTimeout(background(t), 100*time.Millisecond)
+			for what, err := range everyError(unnoticed{ctx, time.Now()}, s) {
+				if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrNoAnswer) {
+					t.Errorf("%s, warm %v: %s: %v", kind, warm, what, err)
+				}
+			}
+			cancel()
+			server.Cont()
+		}
+	}
+}
+
 // Close and the context are looked at before anything is sent: what they start
 // may come too late to stop it.
 func TestNothingIsSentTooLate(t *testing.T) {

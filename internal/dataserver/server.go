@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ringway/ringway/internal/pause"
 	"github.com/ringway/ringway/internal/transit"
 	"github.com/ringway/ringway/membership"
 )
@@ -216,18 +217,7 @@ func (b *base) rest(ctx context.Context, n int) error {
 	if b.rate == 0 || n == 0 {
 		return ctx.Err()
 	}
-	return pause(ctx, time.Duration(float64(n)/float64(b.rate)*float64(time.Second)))
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return pause.For(ctx, time.Duration(float64(n)/float64(b.rate)*float64(time.Second)))
 }
 
 func keepNothing(string) bool    { return false }

@@ -58,6 +58,10 @@
 // by then may still arrive. It does no harm unless the network holds it back for
 // longer than a tombstone lives.
 //
+// Clients that are not equally far may work on one key at the same time. What one that
+// is behind puts at N lets a closed tombstone stand ([Redis.BuryUnlessClosed]): whoever
+// has set that may not be done at O, and a copy must not pass between its two halves.
+//
 // # Fences
 //
 // While a receiver is in a transition, its agent keeps a [Fence] on its server: a

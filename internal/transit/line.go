@@ -46,6 +46,12 @@ type said string
 
 func (e said) Error() string { return string(e) }
 
+// refusal is an error that the server answered with in the midst of other answers, which
+// nobody reads any more.
+type refusal string
+
+func (e refusal) Error() string { return "transit: the server says: " + string(e) }
+
 // newLine dials as the client would, with all that makes a connection of its
 // options: TLS, credentials, the database.
 func newLine(ctx context.Context, client *redis.Client) (*line, error) {
@@ -179,7 +185,7 @@ func (l *line) head() (kind byte, text []byte, n int64, err error) {
 func (l *line) next(want byte) (n int64, err error) {
 	kind, text, n, err := l.head()
 	if err == nil && kind == '-' {
-		err = errors.New("transit: the server says: " + string(text))
+		err = refusal(text)
 	} else if err == nil && kind != want {
 		err = errReply
 	}

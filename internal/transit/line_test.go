@@ -129,7 +129,7 @@ func TestTakeShortIsTakeScripted(t *testing.T) {
 			t.Errorf("seed %d: %s: %.100v, want %.100v", seed, keys[i], got[i], want[i])
 		}
 	}
-	values, rest, err := lines.takeShort(ctx, keys)
+	values, rest, _, err := lines.takeShort(ctx, keys)
 	if err != nil || len(rest) == 0 || len(rest) == len(values) {
 		t.Errorf("seed %d: takeShort leaves %d of %d keys, %v", seed, len(rest), len(values), err)
 	}
@@ -145,7 +145,7 @@ func TestTakeTogether(t *testing.T) {
 	l.client = redis.NewClient(&redis.Options{})
 	l.conn = l.client.Conn()
 	keys := strings.Fields(strings.Repeat("key ", takeTogether+1))
-	if _, _, err := s.takeShort(t.Context(), keys); !errors.Is(err, io.EOF) {
+	if _, _, _, err := s.takeShort(t.Context(), keys); !errors.Is(err, io.EOF) {
 		t.Fatal(err)
 	}
 	inside := false
@@ -249,4 +249,26 @@ func TestLinesBreak(t *testing.T) {
 		t.Errorf("closed: %v", err)
 	}
 	s.Close()
+}
+
+// TestTakeFrom: values that came over one line are known to be of one process; of others
+// nobody says so.
+func TestTakeFrom(t *testing.T) {
+	r, _ := twoRedis(t)
+	r.Lines = NewLines(r.Client)
+	defer r.Lines.Close()
+	ctx := t.Context()
+	must(t, r.Client.Set(ctx, "short", "v", 0).Err())
+	must(t, r.Client.HSet(ctx, "hash", "f", "v").Err())
+	want, err := r.Lines.Process(ctx)
+	must(t, err)
+	for _, tt := range []struct {
+		keys []string
+		want string
+	}{{[]string{"short", "none"}, want}, {[]string{"short", "hash"}, ""}} {
+		values, process, err := r.TakeFrom(ctx, Bound{}, tt.keys...)
+		if len(values) != 2 || process != tt.want || want == "" || err != nil {
+			t.Errorf("%v: %v, of process %q, %v, want %q", tt.keys, values, process, err, tt.want)
+		}
+	}
 }

@@ -19,9 +19,9 @@ const (
 var shortEnd = strconv.Itoa(shortValue - 1)
 
 // takeShort reads those keys of O that are strings and short, and returns the places
-// of those that may be something else. The commands are plain ones: run by a script
-// they take the server half as long again.
-func (s *Lines) takeShort(ctx context.Context, keys []string) (values []RedisValue, rest []int, err error) {
+// of those that may be something else, and which process was read. The commands are
+// plain ones: run by a script they take the server half as long again.
+func (s *Lines) takeShort(ctx context.Context, keys []string) (values []RedisValue, rest []int, process string, err error) {
 	values = make([]RedisValue, len(keys))
 	err = s.with(ctx, func(l *line) error {
 		for from := 0; from < len(keys); from += takeTogether {
@@ -42,10 +42,10 @@ func (s *Lines) takeShort(ctx context.Context, keys []string) (values []RedisVal
 				return err
 			}
 		}
-		rest = t.finish()
+		rest, process = t.finish(), l.process
 		return nil
 	})
-	return values, rest, err
+	return values, rest, process, err
 }
 
 // A taking reads the replies of takeShort. The payloads are parts of one string,

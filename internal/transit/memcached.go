@@ -2,6 +2,7 @@ package transit
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/ringway/ringway/router/memcache"
@@ -261,4 +262,36 @@ func (m Memcached) Bury(ctx context.Context, kind Kind, key string) (existed boo
 	}
 	_, err = m.Client.MetaSet(ctx, memcache.SetRequest{Key: key, EncodeKey: m.EncodeKey, ClientFlags: kind.Flags(), TTL: TombstoneLife})
 	return look.Present, err
+}
+
+// buryAttempts is how often BuryUnlessClosed begins anew since the item was changed by
+// others. Each time one of them got on.
+const buryAttempts = 64
+
+// ErrRestless: others changed the item each time between the look at it and the change.
+var ErrRestless = errors.New("transit: the item is changed by others all the time")
+
+// BuryUnlessClosed is Bury with an open tombstone for those who may be a step behind: a
+// closed one stays. Whoever has placed that deletes the item, and may not be done at O
+// yet. If it is leased, the lease ends.
+func (m Memcached) BuryUnlessClosed(ctx context.Context, key string) (existed bool, err error) {
+	r := memcache.SetRequest{Key: key, EncodeKey: m.EncodeKey, ClientFlags: FlagsOpen, TTL: TombstoneLife, Mode: memcache.ModeAdd}
+	for range buryAttempts {
+		resp, err := m.Client.MetaSet(ctx, r)
+		if err != nil || resp.Status == memcache.StatusOK {
+			return existed, err
+		}
+		look, err := m.Look(ctx, key)
+		if err != nil || look.Tombstone && look.Kind == Closed && !look.Leased {
+			return false, err
+		}
+		r.Mode, r.CompareCAS, r.ClientFlags, existed = memcache.ModeSet, look.CAS, FlagsOpen, look.Present
+		switch {
+		case look.CAS == 0: // it has gone since
+			r.Mode = memcache.ModeAdd
+		case look.Tombstone:
+			r.ClientFlags = look.Kind.Flags()
+		}
+	}
+	return false, ErrRestless
 }

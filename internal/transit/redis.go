@@ -3,22 +3,10 @@ package transit
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
-	"strconv"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
-
-// MarkerPrefix begins the names of tombstones on Redis servers. It is reserved:
-// an application must not use keys that begin with it.
-const MarkerPrefix = "__ringway:tombstone:"
-
-// closed returns the value of a closed tombstone of a transition; that of an open one
-// is "open:" and a number that is drawn for it.
-func closed(transition uint64) string { return "closed:" + strconv.FormatUint(transition, 10) }
-
-// Marker returns the name of a key's tombstone.
-func Marker(key string) string { return MarkerPrefix + key }
 
 // Redis is one Redis server, through a client of the caller's. Each method takes
 // one exchange, two if the server is sent a script for the first time. It holds
@@ -134,15 +122,34 @@ func (r Redis) Take(ctx context.Context, limit int64, keys ...string) ([]RedisVa
 
 // TakeWithin reads keys of O, 1000 at most.
 func (r Redis) TakeWithin(ctx context.Context, b Bound, keys ...string) ([]RedisValue, error) {
+	values, _, err := r.TakeFrom(ctx, b, keys...)
+	return values, err
+}
+
+// TakeFrom is TakeWithin that also returns which process of the server all values are
+// from, by its run ID; empty where they did not come over one line.
+func (r Redis) TakeFrom(ctx context.Context, b Bound, keys ...string) (values []RedisValue, process string, err error) {
 	all := int64(len(keys)) * shortValue
 	if r.Lines == nil || b.Bytes > 0 && b.Bytes < 2*shortValue || b.Total > 0 && b.Total < all {
-		return r.takeScripted(ctx, b, keys...)
+		values, err = r.takeScripted(ctx, b, keys...)
+		return values, "", err
 	}
-	values, rest, err := r.Lines.takeShort(ctx, keys)
+	values, rest, process, err := r.Lines.takeShort(ctx, keys)
+	if isFull(err) {
+		values, err = r.takeScripted(ctx, b, keys...)
+		return values, "", err
+	}
 	if err != nil || len(rest) == 0 {
-		return values, err
+		return values, process, err
 	}
-	return values, r.takeRest(ctx, b, values, rest)
+	return values, "", r.takeRest(ctx, b, values, rest)
+}
+
+// isFull reports the answer of a server that has reached its maxmemory and evicts
+// nothing: it takes no command into a transaction, while a script that only reads runs.
+func isFull(err error) bool {
+	var answer refusal
+	return errors.As(err, &answer) && strings.HasPrefix(string(answer), "OOM")
 }
 
 // takeRest reads what takeShort has left, as far as the bound allows.
@@ -264,25 +271,6 @@ func (r Redis) Copy(ctx context.Context, to Redis, limit int64, keys ...string) 
 	}
 	results, err := to.Store(ctx, looks, values)
 	return values, results, err
-}
-
-// Bury puts a tombstone in the place of a key at N, and returns whether the key
-// was there.
-func (r Redis) Bury(ctx context.Context, kind Kind, key string) (existed bool, err error) {
-	value := closed(r.Transition)
-	if kind == Open {
-		value = "open:" + strconv.FormatUint(rand.Uint64(), 36)
-	}
-	n, err := buryScript.Run(ctx, r.Client, []string{key, Marker(key)}, value, TombstoneLife.Milliseconds()).Int64()
-	return n > 0, err
-}
-
-// NewGuard returns a command that sets a closed tombstone beside a key and leaves
-// the key as it is, not sent. It goes before a write at N, in one transaction with
-// it, since what is written may end by itself: it may expire, be evicted, or be
-// popped empty; a copy that was under way must not fill the gap.
-func NewGuard(ctx context.Context, transition uint64, key string) *redis.StatusCmd {
-	return redis.NewStatusCmd(ctx, "set", Marker(key), closed(transition), "px", TombstoneLife.Milliseconds())
 }
 
 var errReply = errors.New("transit: a reply of an unexpected form")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/ringway/ringway/membership"
 )
 
 // everyType has a key of each type and encoding, and a command that shows it.
@@ -377,5 +378,37 @@ func TestBury(t *testing.T) {
 	looks, err := n.Look(ctx, "guarded")
 	if err != nil || !looks[0].Closed(7) || looks[0].Closed(8) || looks[0].Present {
 		t.Errorf("a guard: %+v, %v", looks, err)
+	}
+}
+
+// TestBuryUnlessClosed: a closed tombstone of this transition, and of the one that
+// undoes it, stays.
+func TestBuryUnlessClosed(t *testing.T) {
+	_, n := twoRedis(t)
+	ctx := t.Context()
+	here, undone, before := uint64(7), membership.RollbackOf(7), uint64(6)
+	for i, c := range []struct {
+		marker uint64 // whose closed tombstone is there; 0: an open one
+		by     uint64
+		stays  bool
+	}{{here, here, true}, {undone, here, true}, {here, undone, true}, {before, here, false}, {0, here, false}} {
+		key := fmt.Sprint("key", i)
+		must(t, n.Client.Set(ctx, key, "value", 0).Err())
+		marker := "open:x"
+		if c.marker > 0 {
+			marker = closed(c.marker)
+		}
+		must(t, n.Client.Set(ctx, Marker(key), marker, time.Second).Err())
+		existed, err := Redis{Client: n.Client, Transition: c.by}.BuryUnlessClosed(ctx, key)
+		if !existed || err != nil || n.Client.Exists(ctx, key).Val() != 0 {
+			t.Errorf("%s: existed %v, %v; and now %d", marker, existed, err, n.Client.Exists(ctx, key).Val())
+		}
+		got := n.Client.Get(ctx, Marker(key)).Val()
+		if (got == marker) != c.stays || !c.stays && !strings.HasPrefix(got, "open:") {
+			t.Errorf("%s, buried in %d: then %s", marker, c.by, got)
+		}
+		if left := n.Client.PTTL(ctx, Marker(key)).Val(); left <= TombstoneLife/2 {
+			t.Errorf("%s: stays for %v", marker, left)
+		}
 	}
 }

@@ -14,6 +14,17 @@ redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
 return deleted
 `)
 
+// buryUnlessClosedScript is buryScript with an open tombstone, ARGV[1], which does not
+// take the place of one that says ARGV[3] or ARGV[4]: such a one stays, for another
+// ARGV[2] ms.
+var buryUnlessClosedScript = redis.NewScript(`
+local deleted = redis.call('UNLINK', KEYS[1])
+local marker, value = redis.call('GET', KEYS[2]), ARGV[1]
+if marker == ARGV[3] or marker == ARGV[4] then value = marker end
+redis.call('SET', KEYS[2], value, 'PX', ARGV[2])
+return deleted
+`)
+
 // fenceScript sets KEYS[1] to ARGV[1] for ARGV[2] ms. For UNLINK see buryScript.
 var fenceScript = redis.NewScript(`
 redis.call('UNLINK', KEYS[1])

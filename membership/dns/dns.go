@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ringway/ringway/internal/pause"
 	"github.com/ringway/ringway/membership"
 	"github.com/ringway/ringway/membership/internal/latest"
 )
@@ -48,7 +49,7 @@ func New(ctx context.Context, cfg Config) (*Source, error) {
 		if s.members != nil {
 			break
 		}
-		if pause(ctx, jittered(retry)); ctx.Err() != nil {
+		if pause.For(ctx, jittered(retry)); ctx.Err() != nil {
 			return nil, fmt.Errorf("dns: no view of the fleet: %w; %w", context.Cause(ctx), wrong)
 		}
 		retry = min(2*retry, cfg.Interval)
@@ -76,7 +77,7 @@ func (s *Source) Close() error {
 func (s *Source) follow(ctx context.Context) {
 	defer close(s.done)
 	for {
-		if pause(ctx, jittered(s.cfg.Interval)); ctx.Err() != nil {
+		if pause.For(ctx, jittered(s.cfg.Interval)); ctx.Err() != nil {
 			return
 		}
 		if wrong := s.look(ctx); ctx.Err() == nil {
@@ -133,13 +134,3 @@ func (c Config) what() string {
 
 // jittered is up to a tenth shorter or longer.
 func jittered(d time.Duration) time.Duration { return d - d/10 + rand.N(d/5+1) }
-
-// pause waits for d, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}

@@ -55,6 +55,9 @@ func (l *loop) nameElsewhere(at netip.AddrPort) {
 	}
 }
 
+// taken reports whether the member waits for another one to give its name up.
+func (c *contact) taken() bool { return !c.joined && !c.takenAt.IsZero() }
+
 // conclude draws the conclusions about contact.
 func (l *loop) conclude(now time.Time) {
 	c := &l.contact

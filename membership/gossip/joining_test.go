@@ -174,6 +174,45 @@ func TestNameTakenForAWhile(t *testing.T) {
 	})
 }
 
+// TestLeaveUnderAnothersName: a member that waits for its name leaves without a word.
+// A goodbye would be taken for the other's: whenever the other one is suspected, as
+// happens on a busy machine, both deny it, and who denies it last is believed.
+func TestLeaveUnderAnothersName(t *testing.T) {
+	virtually(t, func(t *testing.T, f *fleet) {
+		f.start("a", "b", "c")
+		for i := range 4 { // whom its word reaches first is chance
+			f.leavesUnder("c", 100*(i+1))
+		}
+		f.agree(time.Second, "a", "b", "c")
+	})
+}
+
+// leavesUnder starts another member with the name of one that runs, and ends it after it
+// has said so many times that it is there.
+func (f *fleet) leavesUnder(name string, times int) {
+	real := f.members[name]
+	second := f.node(name)
+	f.members[name] = real
+	time.Sleep(2 * time.Second)
+	if !second.Status().Taken.IsValid() {
+		f.t.Fatalf("it has not found its name taken: %+v", second.Status())
+	}
+	for range times { // each outdoes what was said before, as a denial does
+		_ = second.list.UpdateNode(time.Nanosecond)
+	}
+	if err := second.Leave(f.t.Context()); err != nil {
+		f.t.Error(err)
+	}
+	for range 10 * 10 {
+		for _, other := range []string{"a", "b", "client"} {
+			if m, _ := f.view(f.members[other]).Member(name); m.Health != membership.Healthy || m.State != membership.Active {
+				f.t.Fatalf("%s has %+v", other, m)
+			}
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
 // TestLeaveBeforeJoining: a node that leaves before it was announced is not known
 // to the fleet, and its server is no more to be purged than any other.
 func TestLeaveBeforeJoining(t *testing.T) {

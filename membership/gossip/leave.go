@@ -87,12 +87,19 @@ func (g *Gossip) withdraw(ctx context.Context) error {
 // up to three members a round, ten rounds long.
 func (g *Gossip) sayGoodbye(ctx context.Context) {
 	g.spreadLeft(ctx)
-	ended := make(chan struct{})
-	g.inbox.post(func() { g.loop.leaving = true; close(ended) })
+	ended, taken := make(chan struct{}), false
+	g.inbox.post(func() {
+		taken = g.loop.contact.taken()
+		g.loop.leaving = true
+		close(ended)
+	})
 	select { // from here on the loop calls nothing of memberlist that could come after Leave
 	case <-ended:
 	case <-g.ctx.Done():
 		return
+	}
+	if taken {
+		return // nobody has taken it in, and the goodbye would be the other's
 	}
 	g.shutting <- struct{}{}
 	if !g.shut {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringway/ringway/internal/proctest"
 	"github.com/ringway/ringway/membership"
 	"github.com/ringway/ringway/membership/internal/ledger"
 )
@@ -297,13 +298,8 @@ func TestAllowGossip(t *testing.T) {
 func TestOwnSeedByAnotherName(t *testing.T) {
 	cfg := localNode(t, "a")
 	cfg.Advertise, cfg.Node.Bootstrap = "127.0.0.9", false
-	probe, err := net.ListenPacket("udp", cfg.Bind) // a port that is free
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg.Bind = probe.LocalAddr().String()
+	cfg.Bind = proctest.Address(t)
 	cfg.Seeds = []string{cfg.Bind}
-	_ = probe.Close()
 	a := mustJoin(t, cfg)
 	var rounds int
 	eventually(t, "it has asked itself some times", func() bool {

@@ -20,6 +20,7 @@ type Member struct {
 	Alive   bool           // it is seen
 	Later   bool           // it is seen, and not understood: it speaks another version of the protocol
 	Evicted bool           // an eviction stands: it is in no view until it comes back empty
+	Out     time.Time      // when that was decided, by the clock of who decided it; zero: not Evicted
 	Since   time.Time      // when State changed last, by the member's own clock; zero for a client
 	HTTP    string         // the URL at which a node's agent answers; empty: none is known
 
@@ -57,7 +58,10 @@ func (g *Gossip) do(what func()) {
 func (l *loop) membersNow() []Member {
 	all := make(map[string]*Member)
 	for _, r := range l.ledger.Counting() {
-		all[r.ID] = &Member{Member: r.Member(), Since: sinceOf(r), Evicted: l.ledger.Evicted(r.ID)}
+		all[r.ID] = &Member{Member: r.Member(), Since: sinceOf(r)}
+		if e, known := l.ledger.Eviction(r.ID); known && l.ledger.Evicted(r.ID) {
+			all[r.ID].Evicted, all[r.ID].Out = true, time.Unix(e.Since, 0)
+		}
 	}
 	self := &peer{addr: l.transport.self(), meta: l.wantedMeta(), understood: true}
 	l.addSeen(all, l.cfg.Name, self)

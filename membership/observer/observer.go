@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ringway/ringway/internal/pause"
 	"github.com/ringway/ringway/membership"
 	"github.com/ringway/ringway/membership/internal/latest"
 )
@@ -99,15 +100,15 @@ func (o *Observer) follow(ctx context.Context, i int) {
 				told = reason
 				o.cfg.OnError(o.named(i, err))
 			}
-			pause(ctx, o.retryAfter(failures))
+			pause.For(ctx, o.retryAfter(failures))
 			failures++
 			continue
 		case o.quarrels(i):
 			o.mediate(ctx, i)
 		case news:
-			pause(ctx, newsPause)
+			pause.For(ctx, newsPause)
 		default:
-			pause(ctx, idlePause-time.Since(start))
+			pause.For(ctx, idlePause-time.Since(start))
 		}
 		failures, told = 0, ""
 	}
@@ -116,7 +117,7 @@ func (o *Observer) follow(ctx context.Context, i int) {
 // mediate gives two agents of different rings the time to hear of each other,
 // asks both again, and reports if they still differ.
 func (o *Observer) mediate(ctx context.Context, i int) {
-	pause(ctx, o.cfg.Convergence)
+	pause.For(ctx, o.cfg.Convergence)
 	o.mu.Lock()
 	leader := o.fleet.leader
 	o.mu.Unlock()
@@ -245,15 +246,5 @@ func cause(err error) string {
 			return err.Error()
 		}
 		err = inner
-	}
-}
-
-// pause waits for d, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
 	}
 }

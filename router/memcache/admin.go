@@ -146,10 +146,18 @@ func (c *Client) causeOf(ctx context.Context, err error) error {
 		return ErrClosed
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return ErrOverdue
+	case !errors.As(err, &timeout) || !timeout.Timeout():
+		return err
+	case passed(ctx): // the network's clock was quicker than the context's
+		return context.DeadlineExceeded
 	}
-	return err
+	return ErrOverdue
+}
+
+// passed reports whether the deadline of ctx, if any, is over.
+func passed(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && !time.Now().Before(deadline)
 }
 
 // A patientReader gives every read a deadline of its own.

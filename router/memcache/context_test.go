@@ -135,7 +135,9 @@ func TestCallersLeaveOnEveryTransport(t *testing.T) {
 			c := client(t, Config{Address: address, TLS: tt.tls, ReplyTimeout: never, Conns: 1})
 			wantValue(t, c, "a", "0")
 			get := func(ctx context.Context) error { _, err := c.Get(ctx, "a"); return err }
-			endsWithItsContext(t, c, "deadline", get)
+			for c.Stats().Abandoned == 0 { // again if the deadline was over before it was sent
+				endsWithItsContext(t, c, "deadline", get)
+			}
 			endsWithItsContext(t, c, "cancel", get)
 			close(reply)
 			must(t, c.Ping(background(t)))

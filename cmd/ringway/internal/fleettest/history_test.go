@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringway/ringway/internal/proctest"
 	"github.com/ringway/ringway/internal/servertest"
 	"github.com/ringway/ringway/membership"
 )
@@ -113,7 +114,7 @@ func newSmallFleet(t *testing.T, more ...string) *fleet {
 }
 
 func (f *fleet) newNode(id string) *node {
-	n := &node{id: id, kind: membership.Redis, gossip: address(f.t), http: "http://" + address(f.t),
+	n := &node{id: id, kind: membership.Redis, gossip: proctest.Address(f.t), http: "http://" + proctest.Address(f.t),
 		order: filepath.Join(f.t.TempDir(), "failpoint")}
 	if strings.HasPrefix(id, "mc-") {
 		n.kind, n.server = membership.Memcached, servertest.Memcached(f.t)

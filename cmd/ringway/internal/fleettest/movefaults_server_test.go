@@ -3,7 +3,6 @@
 package fleettest
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -62,37 +61,6 @@ func TestCutBetweenServers(t *testing.T) {
 	}
 	f.settled("the network is whole again")
 	f.intact("the network is whole again", s)
-	f.promisesKept(historians, false, 1)
-	f.tidy("at the end")
-}
-
-// TestReceiverIsFull: the receiver has no memory for what comes to it. The
-// transition waits, says why, and goes on once it has.
-func TestReceiverIsFull(t *testing.T) {
-	t.Parallel()
-	seed := rand.Uint64N(1 << 32)
-	t.Log("seed", seed)
-	f := newSmallFleet(t, slowly...)
-	s := f.fill()
-	historians := f.startHistorians(seed)
-	n := f.newNode("redis-x")
-	c := f.redisOf(n)
-	for name, value := range map[string]string{"maxmemory-policy": "noeviction", "maxmemory": "1"} {
-		if err := c.ConfigSet(context.Background(), name, value).Err(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	f.nodes = append(f.nodes, n)
-	f.startAgent(n, false)
-	f.waits("redis-b", "OOM", "no keys at present", "redis-x")
-	for key := range f.heldBy(n) {
-		t.Errorf("%s is on the server that takes nothing", key)
-	}
-	if err := c.ConfigSet(context.Background(), "maxmemory", "0").Err(); err != nil {
-		t.Fatal(err)
-	}
-	f.settled("there is memory")
-	f.intact("there is memory", s)
 	f.promisesKept(historians, false, 1)
 	f.tidy("at the end")
 }

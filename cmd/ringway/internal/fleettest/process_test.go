@@ -3,17 +3,12 @@
 package fleettest
 
 import (
-	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -122,48 +117,4 @@ func (p *process) exit(t *testing.T) int {
 		t.Fatalf("%s did not end within %v", p.name, bound)
 		return 0
 	}
-}
-
-// ports are those that addresses were made of.
-var ports struct {
-	sync.Mutex
-	taken map[int]bool
-}
-
-// address returns one of loopback that nobody listens on, UDP or TCP. It is below
-// the range from which systems draw the ports of outgoing connections, so that it
-// is still free when a process that had it is started again, and below the ports
-// of package servers.
-func address(t *testing.T) string {
-	t.Helper()
-	const first, end = 12000, 20000
-	ports.Lock()
-	defer ports.Unlock()
-	if ports.taken == nil {
-		ports.taken = make(map[int]bool)
-	}
-	for range 1000 {
-		port := first + rand.IntN(end-first)
-		at := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-		if !ports.taken[port] && free(at) {
-			ports.taken[port] = true
-			return at
-		}
-	}
-	t.Fatal(fmt.Errorf("no free port from %d to %d", first, end-1))
-	return ""
-}
-
-func free(at string) bool {
-	tcp, err := net.Listen("tcp", at)
-	if err != nil {
-		return false
-	}
-	defer tcp.Close()
-	udp, err := net.ListenPacket("udp", at)
-	if err != nil {
-		return false
-	}
-	udp.Close()
-	return true
 }

@@ -3,6 +3,7 @@
 package fleettest
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -84,13 +85,13 @@ var placement = ring.Config{Hasher: ring.Hasher{HashTags: true}}
 func (f *fleet) ringsWithout(out ...string) (r rings) {
 	f.t.Helper()
 	make := func(kind membership.Kind) *ring.Ring {
-		var ids []string
+		var nodes []ring.Node
 		for _, n := range f.nodes {
 			if n.kind == kind && !slices.Contains(out, n.id) {
-				ids = append(ids, n.id)
+				nodes = append(nodes, ring.Node{ID: n.id, Weight: cmp.Or(n.weight, 1)})
 			}
 		}
-		made, err := ring.New(ring.Nodes(ids...), placement)
+		made, err := ring.New(nodes, placement)
 		if err != nil {
 			f.t.Fatal(err)
 		}

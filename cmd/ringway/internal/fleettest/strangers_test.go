@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/ringway/ringway/internal/cli"
+	"github.com/ringway/ringway/internal/proctest"
 	"github.com/ringway/ringway/internal/servertest"
 )
 
@@ -58,7 +59,7 @@ func (f *fleet) strangers() {
 func (f *fleet) stranger(id string, args ...string) *process {
 	f.t.Helper()
 	server := servertest.Redis(f.t)
-	all := append(f.agentArgs(id, "redis://"+server.Addr()), "--bind", address(f.t), "--http", "none", "--join", f.seeds(""))
+	all := append(f.agentArgs(id, "redis://"+server.Addr()), "--bind", proctest.Address(f.t), "--http", "none", "--join", f.seeds(""))
 	for i := 0; i < len(args); i += 2 {
 		if at := slices.Index(all, args[i]); at >= 0 { // lists would be added up
 			all = slices.Delete(all, at, at+2)
