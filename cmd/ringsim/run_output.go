@@ -21,6 +21,9 @@ func checkOutput(flag, name, want string) error {
 	if info, there := os.Stat(name); there == nil && info.IsDir() || name == "" || err != nil || !folder.IsDir() {
 		return &cli.UsageError{Where: "--" + flag, Found: cli.Quote(name), Want: want}
 	}
+	if err := cli.CheckFile(name); err != nil {
+		return &cli.UsageError{Where: "--" + flag, Found: cli.Quote(name) + ", which cannot be written: " + err.Error(), Want: want, Err: err}
+	}
 	return nil
 }
 

@@ -119,6 +119,9 @@ func (f *demoFlags) checkHTML() error {
 	if info, err := os.Stat(f.html); err == nil && info.IsDir() {
 		return &cli.UsageError{Where: "--html", Found: "the folder " + cli.Quote(f.html), Want: want}
 	}
+	if err := cli.CheckFile(f.html); err != nil {
+		return &cli.UsageError{Where: "--html", Found: cli.Quote(f.html) + ", which cannot be written: " + err.Error(), Want: want, Err: err}
+	}
 	return nil
 }
 

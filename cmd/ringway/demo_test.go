@@ -18,6 +18,7 @@ func TestDemoGolden(t *testing.T) {
 		{"bad-demo-backend", []string{"demo", "--backend", "valkey"}},
 		{"bad-demo-calm", []string{"demo", "--calm", "0s"}},
 		{"bad-demo-html", []string{"demo", "--html", "no/such/folder/demo.html"}},
+		{"bad-demo-html-name", []string{"demo", "--html", filepath.Join("testdata", strings.Repeat("x", 300))}},
 		{"bad-demo-html-folder", []string{"demo", "--html", "testdata"}},
 		{"bad-demo-keys", []string{"demo", "--keys", "10"}},
 		{"bad-demo-nodes", []string{"demo", "--nodes", "2"}},

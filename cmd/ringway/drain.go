@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ringway/ringway/cmd/ringway/internal/agents"
 	"github.com/ringway/ringway/cmd/ringway/internal/settings"
 	"github.com/ringway/ringway/internal/agentapi"
 	"github.com/ringway/ringway/internal/cli"
@@ -20,8 +19,8 @@ import (
 
 type drainFlags struct {
 	clientFlags
-	seedFile string
-	noWait   bool
+	seedFile      string
+	noWait, force bool
 }
 
 func newDrain() *cobra.Command {
@@ -35,7 +34,12 @@ it, then it is LEFT and its agent ends. The server keeps running, and may be sto
 It says first what part of all keys the node owns and where that goes, and then waits until
 the node is LEFT. The exit code is 1 if it left before all its keys were handed over
 (see the agent's --leave-timeout), or stays because "ringway rebalance --abort" was said.
-Ctrl-C ends the waiting, and not the leaving.`,
+Ctrl-C ends the waiting, and not the leaving: exit code 130. If the agents of --agent end
+meanwhile, the others are asked; if none has answered for a while, the exit code is 1.
+
+The last node of its kind that could take keys is refused, unless --force is given: its
+keys would have no owner. Whether the others have room for what comes to them, "ringway
+plan --remove ID" tells.`,
 		Example: `  ringway drain cache-a
   ringway drain cache-a --no-wait --token-file /etc/ringway/token
   ringway drain cache-a --agent http://10.0.0.1:8946 --format json`,
@@ -47,7 +51,8 @@ Ctrl-C ends the waiting, and not the leaving.`,
 	flags := cmd.Flags()
 	flags.Lookup("token-file").Usage = orderTokenUsage
 	flags.BoolVar(&f.noWait, "no-wait", false, "end when the agent has been told")
-	settings.CommandLineOnly(flags, "no-wait")
+	flags.BoolVar(&f.force, "force", false, "have the node leave even if nobody is there to take its keys")
+	settings.CommandLineOnly(flags, "no-wait", "force")
 	addSeedFile(cmd, &f.seedFile)
 	return cmd
 }
@@ -96,11 +101,22 @@ func (f *drainFlags) run(cmd *cobra.Command, id string) error {
 		return err
 	}
 	d := drained{id: id, share: one.member.Share, state: statusOf(one.member)}
-	if d.movements, err = f.whereTo(ctx, client, one.member, seed); err != nil {
+	r, _, err := client.Ring(ctx)
+	if err != nil {
+		return err
+	}
+	fleet, err := newFleet(r)
+	if err != nil {
+		return err
+	}
+	if d.movements, err = whereTo(fleet, one.member, seed); err != nil {
 		return err
 	}
 	if one.at == nil {
 		return fmt.Errorf("drain: the agent of %s was not reached: %w", printable.Text(id), one.err)
+	}
+	if err := f.checkTakers(cmd, fleet, one.member); err != nil {
+		return err
 	}
 	if err := one.at.Leave(ctx, id); err != nil {
 		return fmt.Errorf("drain: agent %s: %w", one.at.Name(), err)
@@ -110,7 +126,11 @@ func (f *drainFlags) run(cmd *cobra.Command, id string) error {
 		fmt.Fprint(cmd.OutOrStdout(), d.announcement())
 	}
 	if !f.noWait {
-		if err := f.await(cmd, client, one, &d); err != nil {
+		err := f.await(cmd, newInquiry(client, m, f.agents), one, &d)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return &cli.InterruptedError{Err: ctx.Err(), Still: printable.Text(id) + ` goes on leaving; "ringway rebalance --abort" takes that back`}
+		case err != nil:
 			return err
 		}
 	}
@@ -141,7 +161,7 @@ func (m movers) node(id string) (mover, error) {
 const drainEvery = 200 * time.Millisecond // a node that is LEFT can be asked for a second or two
 
 // await waits until the node has left, or stays.
-func (f *drainFlags) await(cmd *cobra.Command, client *agents.Client, one mover, d *drained) error {
+func (f *drainFlags) await(cmd *cobra.Command, fleet *inquiry, one mover, d *drained) error {
 	progress := cli.NewProgress(cmd.ErrOrStderr(), "handing keys over")
 	defer progress.Close()
 	ctx := cmd.Context()
@@ -153,7 +173,7 @@ func (f *drainFlags) await(cmd *cobra.Command, client *agents.Client, one mover,
 		if r := d.last; r.KeysLeft >= 0 && busy(r) {
 			progress.Set(r.KeysMoved, r.KeysMoved+r.KeysLeft)
 		}
-		m, _, err := client.Members(ctx)
+		m, err := fleet.members(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -177,9 +197,12 @@ func (f *drainFlags) await(cmd *cobra.Command, client *agents.Client, one mover,
 				return nil
 			}
 		} else if d.last.NodeState == membership.Left {
-			// The only agent that was named is the node's own, which has ended.
+			// Nobody is left to ask but the node's own agent, which has ended.
 			d.state, d.complete = string(membership.Left), d.handedOver()
 			return nil
+		} else if fleet.silent() >= drainPatience {
+			return fmt.Errorf("drain: not reached: no agent has answered for %v; %s may go on leaving\n%w",
+				drainPatience, printable.Text(d.id), err)
 		}
 		select {
 		case <-tick.C:
@@ -222,15 +245,7 @@ type movedShare struct {
 
 // whereTo returns where the keys of a node go, by the ring that the fleet will have
 // without it; nil where that is not known for want of the secret seed.
-func (f *drainFlags) whereTo(ctx context.Context, client *agents.Client, node agentapi.MemberStatus, seed uint64) ([]movedShare, error) {
-	r, _, err := client.Ring(ctx)
-	if err != nil {
-		return nil, err
-	}
-	fleet, err := newFleet(r)
-	if err != nil {
-		return nil, err
-	}
+func whereTo(fleet fleet, node agentapi.MemberStatus, seed uint64) ([]movedShare, error) {
 	cfg, err := fleet.config(seed)
 	if errors.Is(err, errSeed) && seed == 0 {
 		return nil, nil

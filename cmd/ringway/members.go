@@ -99,6 +99,7 @@ func membersReport(m agentapi.Members, from string) cli.Report {
 				{Name: "ring_nodes", Value: m.RingNodes},
 				{Name: "held", Value: m.Held},
 				{Name: "other_version", Value: m.Later},
+				{Name: "evicted", Value: evictedRecords(m.Evicted)},
 				{Name: "agent", Value: from},
 				{Name: "members", Value: records},
 			}
@@ -140,6 +141,7 @@ func membersTable(b *bytes.Buffer, s cli.Style, m agentapi.Members, at time.Time
 		cli.WriteText(b, text+".", "")
 	}
 	membersTrouble(b, s, m)
+	membersEvicted(b, m.Evicted, at)
 	if len(m.Members) == 0 {
 		return
 	}
@@ -191,6 +193,32 @@ func membersTrouble(b *bytes.Buffer, s cli.Style, m agentapi.Members) {
 		cli.WriteText(b, counted(len(m.Later), "member")+" not understood, of another version of the protocol: "+strings.Join(names, ", ")+".", "")
 	}
 }
+
+// membersEvicted names the nodes that others have thrown out: an agent that is started
+// again joins anew by itself, so that whoever reads this has a server to look after.
+func membersEvicted(b *bytes.Buffer, evicted []agentapi.Evicted, at time.Time) {
+	var names []string
+	for _, e := range evicted {
+		if at.Sub(e.Since) <= forgetEvicted {
+			names = append(names, printable.Text(e.ID)+" ("+age(e.Since, at)+")")
+		}
+	}
+	if len(names) > 0 {
+		cli.WriteText(b, "evicted, and not back: "+strings.Join(names, ", ")+".", "")
+	}
+}
+
+func evictedRecords(evicted []agentapi.Evicted) []cli.Record {
+	records := make([]cli.Record, len(evicted))
+	for i, e := range evicted {
+		records[i] = cli.Record{{Name: "id", Value: e.ID}, {Name: "since", Value: timeText(e.Since)}}
+	}
+	return records
+}
+
+// forgetEvicted is how long a node that was thrown out is named: its machine may be gone
+// for good. JSON has all of them.
+const forgetEvicted = 24 * time.Hour
 
 // forgetLeft is how long a node that left is in the table. The fleet remembers it
 // for weeks.

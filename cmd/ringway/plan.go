@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ringway/ringway/cmd/ringway/internal/agents"
 	"github.com/ringway/ringway/cmd/ringway/internal/settings"
 	"github.com/ringway/ringway/internal/cli"
 	"github.com/ringway/ringway/membership"
@@ -45,8 +46,9 @@ the two rings; and how many keys and bytes that is, estimated from a sample of e
 server, with the standard error. It moves nothing, and writes nothing to any server.
 
 A receiver must have room for what comes: if one has not, the plan is refused and the
-exit code is 1, unless --force makes a warning of it. With --keys-per-second or
---bytes-per-second, which each source node has for itself, it tells how long that takes.
+exit code is 1, unless --force makes a warning of it. How long it takes follows from the
+limits that the agents of the sources have now, the least of them, or from
+--keys-per-second and --bytes-per-second, which each source node has for itself.
 While keys move and without a change given, it shows the change that is under way.
 
 The servers are asked at the addresses that the agent tells, with user, password,
@@ -72,8 +74,8 @@ func (f *planFlags) flags(cmd *cobra.Command) {
 	flags.StringVar(&f.kind, "kind", "", "nodes of that kind, `redis|memcached`; needed if the fleet has both")
 	flags.IntVar(&f.copies, "copies", 1, "nodes that hold each key, a `NUMBER`: the clients' replication factor")
 	flags.Float64Var(&f.headroom, "headroom", 0.1, "part of its memory that a receiver must have left, a `NUMBER` from 0 to below 1")
-	flags.IntVar(&f.keyRate, "keys-per-second", 0, "keys a second that each source node moves, a `NUMBER`; 0: no limit")
-	flags.StringVar(&f.byteRate, "bytes-per-second", "", "bytes a second that each source node moves, a `SIZE` such as 20MB; no limit without")
+	flags.IntVar(&f.keyRate, "keys-per-second", 0, "keys a second that each source node moves, a `NUMBER`; 0: no limit; by default as the agents have it")
+	flags.StringVar(&f.byteRate, "bytes-per-second", "", "bytes a second that each source node moves, a `SIZE` such as 20MB; by default as the agents have it")
 	flags.BoolVar(&f.noSample, "no-sample", false, "ask no server: fractions only")
 	flags.IntVar(&f.samples, "sample", rebalance.DefaultSampleKeys, "look at that `NUMBER` of keys on each server; one with not many more is counted")
 	flags.DurationVar(&f.within, "sample-time", rebalance.DefaultSampleTime, "ask each server for at most that long, a `DURATION`")
@@ -81,6 +83,7 @@ func (f *planFlags) flags(cmd *cobra.Command) {
 	flags.BoolVar(&f.force, "force", false, "warn where the plan would be refused")
 	addSeedFile(cmd, &f.seedFile)
 	f.server.addAccess(cmd)
+	addPrefix(cmd, &f.server)
 	settings.CommandLineOnly(flags, "keys-per-second", "bytes-per-second", "no-sample", "force", "seed")
 	oneOf(cmd, "kind", string(membership.Redis), string(membership.Memcached))
 	noWords(cmd, "copies", "headroom", "keys-per-second", "bytes-per-second", "sample", "sample-time", "seed")
@@ -91,19 +94,26 @@ func (f *planFlags) flags(cmd *cobra.Command) {
 func (f *serverFlags) addAccess(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.url, "server", "", "`URL` in which user, password, database and TLS are as for all servers: redis://[user:password@]any/db, rediss://, memcached:// …; where each is, the agent tells")
-	flags.StringVar(&f.prefix, "prefix", "", "count only keys that begin with this `TEXT`")
 	flags.StringVar(&f.user, "server-user", "", "Redis user `NAME`")
 	flags.StringVar(&f.passwordFile, "server-password-file", "", "`FILE` with the Redis password; or set RINGWAY_SERVER_PASSWORD")
 	flags.StringVar(&f.ca, "server-tls-ca", "", "PEM `FILE` with who vouches for the servers' certificates; by default the system's")
 	flags.StringVar(&f.cert, "server-tls-cert", "", "PEM `FILE` with the certificate to show to the servers")
 	flags.StringVar(&f.key, "server-tls-key", "", "PEM `FILE` with its key")
 	flags.StringVar(&f.name, "server-tls-name", "", "`NAME` in the servers' certificates; by default the host of each")
-	noWords(cmd, "server", "prefix", "server-user", "server-tls-name")
+	noWords(cmd, "server", "server-user", "server-tls-name")
+}
+
+// addPrefix adds the flag of commands that go through keys.
+func addPrefix(cmd *cobra.Command, f *serverFlags) {
+	cmd.Flags().StringVar(&f.prefix, "prefix", "", "count only keys that begin with this `TEXT`")
+	noWords(cmd, "prefix")
 }
 
 // planner is what a plan is made with.
 type planner struct {
 	*planFlags
+	client  *agents.Client
+	rate    rate
 	change  change
 	limits  rebalance.Limits
 	fleet   fleet
@@ -117,7 +127,7 @@ func (f *planFlags) run(cmd *cobra.Command) error {
 		return err
 	}
 	defer client.Close()
-	p := planner{planFlags: f}
+	p := planner{planFlags: f, client: client}
 	if err := p.check(); err != nil {
 		return err
 	}
@@ -228,6 +238,9 @@ func (p *planner) plan(cmd *cobra.Command, seed uint64) (*planResult, error) {
 	}
 	plan, err := rebalance.NewPlan(rebalance.PlanConfig{From: from, To: to, Copies: p.copies})
 	if err != nil {
+		return nil, err
+	}
+	if err := p.askRate(cmd, plan.Sources()); err != nil {
 		return nil, err
 	}
 	p.sampler = sampler{config: p.server.config(), kind: p.kind, plan: plan, addresses: p.addresses(),

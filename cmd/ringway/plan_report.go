@@ -40,7 +40,7 @@ func (r *planResult) json(movements []cli.Record) cli.Record {
 	record = append(record, cli.RecordOf(r.Total)...)
 	return append(record, cli.Record{
 		{Name: "seconds", Value: valueOf(r.Seconds)},
-		{Name: "keys_per_second", Value: r.Limits.Keys}, {Name: "bytes_per_second", Value: r.Limits.Bytes},
+		{Name: "keys_per_second", Value: r.Limits.Keys}, {Name: "bytes_per_second", Value: r.Limits.Bytes}, {Name: "rate_from", Value: r.Rate.from},
 		{Name: "headroom", Value: r.Headroom}, {Name: "sampled", Value: r.Sampled}, {Name: "seed", Value: r.Seed},
 		{Name: "verdict", Value: r.verdict()},
 		{Name: "forced", Value: r.Forced}, {Name: "refused", Value: append([]string{}, r.Refused...)}, {Name: "notes", Value: append([]string{}, r.Notes...)},
@@ -146,8 +146,8 @@ func (r *planResult) terms() string {
 	if r.Limits.Bytes > 0 {
 		parts = append(parts, rebalance.ByteText(r.Limits.Bytes)+"/s a node")
 	}
-	if r.Limits.Keys+int(min(r.Limits.Bytes, 1)) == 0 {
-		parts = append(parts, "no rate given, so no time")
+	if text := r.Rate.source(r.Limits.Keys > 0 || r.Limits.Bytes > 0, r.Sampled); text != "" {
+		parts = append(parts, text)
 	}
 	counted := len(r.Samples) > 0
 	for _, sample := range r.Samples {

@@ -31,6 +31,7 @@ type planResult struct {
 	Total       PlanAmount
 	Seconds     *float64
 	Limits      rebalance.Limits
+	Rate        rate
 	Headroom    float64
 	Seed        uint64
 	Sampled     bool
@@ -106,7 +107,7 @@ func (p *planner) result(plan *rebalance.Plan, from, to *ring.Ring, asked answer
 		Epoch: p.fleet.view.Epoch, Kind: p.kind, Change: planChange{Add: c.Add, Remove: c.Remove, Weigh: c.Weigh},
 		Copies: p.copies, NodesBefore: from.Len(), NodesAfter: to.Len(),
 		Moved: plan.Moved, Ideal: plan.Ideal, Copied: plan.Copied,
-		Limits: p.limits, Headroom: p.headroom, Seed: p.planFlags.seed, Sampled: !p.noSample, Forced: p.force,
+		Limits: p.limits, Rate: p.rate, Headroom: p.headroom, Seed: p.planFlags.seed, Sampled: !p.noSample, Forced: p.force,
 		Total: amountOf(estimate, rebalance.Pair{}),
 	}
 	if plan.Modulo >= 0 {
@@ -211,6 +212,9 @@ func (p *planner) notes(r *planResult, plan *rebalance.Plan, asked answers) []st
 				note("%s: bytes are not known: %s", shownName(id), printable.Text(s.NoSizes))
 			}
 		}
+	}
+	if text := p.rate.note(); text != "" && r.Seconds != nil {
+		note("%s", text)
 	}
 	for _, receiver := range r.Receivers {
 		switch {

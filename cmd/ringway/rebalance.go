@@ -32,7 +32,8 @@ func newRebalance() *cobra.Command {
 		Short: "Show the keys that move, and slow down, pause or roll back the moving",
 		Long: `Rebalance asks the agent of each node how far its mover is: keys move by themselves when
 nodes join, leave or change their weights, each node's agent handing over what belongs
-to others afterwards. With --watch it shows that until it is done.
+to others afterwards. With --watch it shows that until it is done; Ctrl-C ends the showing
+and not the moving, and the exit code is 130.
 
 --pause, --resume, --keys-per-second and --bytes-per-second are for all movers, each of
 which has the limit for itself; what is set holds until its agent ends. --abort rolls the

@@ -60,18 +60,22 @@ func moverRecord(m mover) cli.Record {
 }
 
 func moversTable(b *bytes.Buffer, s cli.Style, m movers) {
-	fmt.Fprintf(b, "epoch %d · %s\n\n", m.members.Epoch, transitionsText(m))
+	fmt.Fprintf(b, "epoch %d · %s\n", m.members.Epoch, transitionsText(m))
+	if text := totalOf(m).text(); text != "" {
+		cli.WriteText(b, text, "  ")
+	}
+	b.WriteByte('\n')
 	columns := []column{name("node", 8), words("status"), words("mover"), number("pass"), number("moved"), number("size"),
 		number("left"), number("keys/s"), number("limit"), number("time left")}
 	var rows [][]string
-	for _, one := range m.all {
+	var trouble []trouble
+	for _, one := range m.byNews() {
 		rows = append(rows, moverRow(one))
+		trouble = append(trouble, troubles(one)...)
 	}
 	writeTable(b, s, columns, rows)
-	for _, one := range m.all {
-		for _, text := range troubles(one) {
-			cli.WriteText(b, shown(one.member.ID)+": "+text+".", "  ")
-		}
+	for _, text := range sentences(trouble) {
+		cli.WriteText(b, text, "  ")
 	}
 }
 
@@ -149,30 +153,4 @@ func timeLeft(r agentapi.Rebalance) string {
 		return missing
 	}
 	return span(r.SecondsLeft)
-}
-
-// troubles are the sentences below the table, without their full stops.
-func troubles(m mover) (all []string) {
-	if m.err != nil {
-		return []string{"not reached: " + m.err.Error()}
-	}
-	if m.now.Waits != "" {
-		all = append(all, "the node waits for "+m.now.Waits)
-	}
-	if busy(m.now) && m.now.Pace > 0 && m.now.Pace < 1 {
-		all = append(all, fmt.Sprintf("down to %.0f%% of its speed where a server answers slowly", max(100*m.now.Pace, 1)))
-	}
-	if m.now.Error != "" && m.now.Ended.IsZero() {
-		all = append(all, m.now.Error)
-	}
-	if n := len(m.now.BigKeys); n > 0 {
-		k := m.now.BigKeys[0]
-		all = append(all, fmt.Sprintf("%s under way, the first of type %s with %s", counted(n, "big key"), k.Type, rebalance.ByteText(k.Bytes)))
-	}
-	for _, to := range m.now.Receivers {
-		if to.Waiting != "" && busy(m.now) {
-			all = append(all, fmt.Sprintf("nothing goes to %s at present: %s", shown(to.ID), to.Waiting))
-		}
-	}
-	return all
 }

@@ -23,6 +23,7 @@ import (
 type fakeMovers struct {
 	fleet *fakeAgent
 	urls  map[string]string
+	https map[string]*httptest.Server // by ID
 
 	mu     sync.Mutex // guards the following
 	says   map[string]agentapi.Rebalance
@@ -38,14 +39,14 @@ type fakeMovers struct {
 // all of them tell of the others.
 func newMovers(t *testing.T, members []membership.Member, says ...agentapi.Rebalance) (f *fakeMovers, url string) {
 	t.Helper()
-	f = &fakeMovers{urls: make(map[string]string), says: make(map[string]agentapi.Rebalance)}
+	f = &fakeMovers{urls: make(map[string]string), https: make(map[string]*httptest.Server), says: make(map[string]agentapi.Rebalance)}
 	f.fleet, _ = newAgentOf(t, ringConfig(), 9, members...)
 	for _, r := range says {
 		r.Schema, r.Kind = agentapi.RebalanceSchema, membership.Redis
 		f.says[r.ID] = r
 		s := httptest.NewServer(f.agent(r.ID))
 		t.Cleanup(s.Close)
-		f.urls[r.ID] = s.URL
+		f.urls[r.ID], f.https[r.ID] = s.URL, s
 		url = s.URL
 	}
 	f.fleet.mu.Lock()
@@ -110,7 +111,7 @@ var threeMembers = []membership.Member{
 // One agent is named, all are asked; who cannot be is said.
 func TestRebalanceShow(t *testing.T) {
 	waiting := importing("b")
-	waiting.State, waiting.KeysLeft, waiting.SecondsLeft, waiting.Error = "waiting", -1, -1, "c: no room"
+	waiting.State, waiting.KeysLeft, waiting.SecondsLeft, waiting.Error = "waiting", -1, -1, "node c: it is full"
 	waiting.Limits = agentapi.MoveLimits{KeysPerSecond: 1000, BytesPerSecond: 50_000_000}
 	waiting.Receivers = []agentapi.MoveReceiver{{ID: "c", Waiting: "it is full"}}
 	waiting.BigKeys = []agentapi.BigKey{{Key: "k", Type: "hash", Bytes: 3_000_000}}
@@ -195,8 +196,8 @@ func TestAbortRefused(t *testing.T) {
 	}
 }
 
-// Watching ends with the transition. On a terminal there is a bar a node,
-// elsewhere a line.
+// Watching ends with the transition. On a terminal there is a bar a node, elsewhere a
+// line for all of them, when there is something new.
 func TestRebalanceWatch(t *testing.T) {
 	done := importing("a")
 	done.Transition, done.Phase, done.State, done.KeysLeft, done.Ended = 0, "stable", "idle", 0, clock
@@ -215,11 +216,15 @@ func TestRebalanceWatch(t *testing.T) {
 		})
 		client.Close()
 		text := out.String()
-		if err != nil || len(looks) != 0 || !strings.Contains(text, "keys move") || !strings.HasSuffix(strings.ReplaceAll(strings.ReplaceAll(text, "\x1b[K", ""), "\x1b[J", ""), "done, 1,200 keys, 56.0 kB moved\n") {
+		lines := "redis transition 7: keys move\n" +
+			"1 of 1 node moving · 1,200 keys, 56.0 kB moved · 3,600 left · 900 keys/s · 4 s left\n" +
+			"no transition under way: 1,200 keys, 56.0 kB moved last\n"
+		if err != nil || len(looks) != 0 || !inPlace && text != lines {
 			t.Errorf("%v, %d looks left, %q", err, len(looks), text)
 		}
-		if bar := strings.Contains(text, "25%"); bar != inPlace || !inPlace && strings.Contains(text, "\x1b") {
-			t.Errorf("in place %v: %q", inPlace, text)
+		last := strings.NewReplacer("\x1b[K", "", "\x1b[J", "").Replace(text)
+		if inPlace && (!strings.Contains(text, "25%") || !strings.Contains(text, "keys move") || !strings.HasSuffix(last, "done, 1,200 keys, 56.0 kB moved\n")) {
+			t.Errorf("in place: %q", text)
 		}
 	}
 }
@@ -251,7 +256,7 @@ func TestRebalanceWatchWaitsForNewcomers(t *testing.T) {
 	if err != nil || len(looks) != 0 {
 		t.Errorf("%v, %d looks left", err, len(looks))
 	}
-	for _, want := range []string{"b  joining\n", `"web-3"`, "25% of its speed"} {
+	for _, want := range []string{"joining: b\n", `"web-3"`, "25% of its speed"} {
 		if !strings.Contains(strings.Join(strings.Fields(out.String()), " "), strings.Join(strings.Fields(want), " ")) {
 			t.Errorf("%q is not in %q", want, out.String())
 		}

@@ -18,8 +18,9 @@ import (
 	"github.com/ringway/ringway/rebalance"
 )
 
-// follow shows the movers until no transition is under way, and no node joins: on a terminal a bar for
-// each node that hands keys over, elsewhere a line for each that has got on.
+// follow shows the movers until no transition is under way, and no node joins: on a
+// terminal a bar for each node that hands keys over, elsewhere a line for all of them
+// when they have got on.
 func (f *rebalanceFlags) follow(cmd *cobra.Command, client *agents.Client) error {
 	w := &watcher{out: cmd.OutOrStdout(), errs: cmd.ErrOrStderr(), format: *f.format}
 	w.inPlace = *f.format == cli.Table && cli.IsTerminal(w.out)
@@ -31,20 +32,19 @@ func (f *rebalanceFlags) follow(cmd *cobra.Command, client *agents.Client) error
 func followMovers(ctx context.Context, w *watcher, every time.Duration, ask func(context.Context) (movers, error)) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
+	var log moverLog
 	for {
 		m, err := ask(ctx)
 		m.close()
 		switch {
 		case ctx.Err() != nil:
-			return nil // Ctrl-C is how one ends it
+			return ctx.Err() // it ends by itself, and has not yet
 		case err != nil && !w.begun:
 			return err
 		case err != nil:
 			w.trouble(err)
 		default:
-			report := moversReport(m)
-			report.Table = func(b *bytes.Buffer, s cli.Style) { moverLines(b, s, m, w.inPlace) }
-			if err := w.show(look{report: report}); err != nil {
+			if err := w.showMovers(m, &log); err != nil {
 				return err
 			}
 			if m.reached() && len(m.underWay()) == 0 && len(m.joining()) == 0 {
@@ -54,9 +54,20 @@ func followMovers(ctx context.Context, w *watcher, every time.Duration, ask func
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return nil
+			return ctx.Err()
 		}
 	}
+}
+
+// showMovers shows one look.
+func (w *watcher) showMovers(m movers, log *moverLog) error {
+	if w.format == cli.Table && !w.inPlace {
+		w.begun, w.said = true, ""
+		return log.write(w.out, m)
+	}
+	report := moversReport(m)
+	report.Table = func(b *bytes.Buffer, s cli.Style) { moverLines(b, s, m) }
+	return w.show(look{report: report})
 }
 
 // reached reports whether any agent has answered: without one nobody knows whether
@@ -81,20 +92,24 @@ func (m movers) joining() (ids []string) {
 	return ids
 }
 
-// moverLines writes a line for each node that has handed keys over, or is to.
-func moverLines(b *bytes.Buffer, s cli.Style, m movers, bars bool) {
+// moverLines writes what all nodes come to, and a line for each, with a bar if it hands
+// keys over.
+func moverLines(b *bytes.Buffer, s cli.Style, m movers) {
 	fmt.Fprintf(b, "%s\n", s.Bold(transitionsText(m)))
+	if text := totalOf(m).text(); text != "" && len(m.all) > 1 {
+		cli.WriteText(b, text, "  ")
+	}
 	width := 0
 	for _, one := range m.all {
 		width = max(width, min(cli.Width(shown(one.member.ID)), 24))
 	}
-	for _, one := range m.all {
+	for _, one := range m.byNews() {
 		id := cli.Clip(shown(one.member.ID), 24)
 		id += strings.Repeat(" ", max(0, width-cli.Width(id)))
 		switch {
 		case one.at == nil:
 			fmt.Fprintf(b, "%s  not reached\n", id)
-		case busy(one.now) && bars && one.now.KeysLeft >= 0:
+		case busy(one.now) && one.now.KeysLeft >= 0:
 			fmt.Fprintf(b, "%s  %s  %s\n", id, barOf(one.now), paceText(one.now))
 		case busy(one.now):
 			fmt.Fprintf(b, "%s  %s, %s\n", id, progressText(one.now), paceText(one.now))
@@ -105,8 +120,8 @@ func moverLines(b *bytes.Buffer, s cli.Style, m movers, bars bool) {
 		default:
 			fmt.Fprintf(b, "%s  nothing to move\n", id)
 		}
-		for _, text := range troubles(one) {
-			cli.WriteText(b, text+".", "    ")
+		for _, t := range troubles(one) {
+			cli.WriteText(b, t.text+".", "    ")
 		}
 	}
 }

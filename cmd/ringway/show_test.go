@@ -79,6 +79,9 @@ func TestShowTrouble(t *testing.T) {
 		m.Frozen, m.RingSeen, m.RingNodes = true, 1, 3
 		m.Held = `membership: tokens of all 3 nodes: got 4194400, want at most 4194304; most, 262080, has node "heavy"`
 		m.Later = []string{"cache-new", "router-\x1b[31m"}
+		m.Evicted = []agentapi.Evicted{
+			{ID: "cache-gone", Since: now().Add(-3 * time.Minute)}, {ID: "cache-\x1b[31m", Since: now().Add(-time.Hour)}, {ID: "cache-old", Since: now().Add(-25 * time.Hour)},
+		}
 	}
 	golden(t, "members-trouble", url, "members")
 	golden(t, "members-trouble-json", url, "members", "--format", "json")

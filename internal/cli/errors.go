@@ -42,6 +42,17 @@ type FailedError struct{ Lines []string }
 
 func (e *FailedError) Error() string { return strings.Join(e.Lines, "\n") }
 
+// InterruptedError is the end of the command's context while something goes on that
+// it has begun.
+type InterruptedError struct {
+	Err   error  // the context's
+	Still string // what goes on, said on the line that says that the command was interrupted
+}
+
+func (e *InterruptedError) Error() string { return e.Err.Error() + ": " + e.Still }
+
+func (e *InterruptedError) Unwrap() error { return e.Err }
+
 // flagError restates what pflag says about a flag.
 func flagError(cmd *cobra.Command, err error) error {
 	help := fmt.Sprintf("a flag that %q lists", cmd.CommandPath()+" --help")

@@ -39,6 +39,19 @@ func WriteFile(name string, data []byte) (err error) {
 	return err
 }
 
+// CheckFile returns why WriteFile could not write that file, as far as can be known
+// before: for commands that take a while until they have something to write.
+func CheckFile(name string) error {
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return nil // it is written as it is, and a pipe cannot be tried
+	}
+	temporary, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
+	if err != nil {
+		return reasonOf(err)
+	}
+	return errors.Join(temporary.Close(), os.Remove(temporary.Name()))
+}
+
 // reasonOf takes the file's name out of an error that is told with the name.
 func reasonOf(err error) error {
 	if path := (*fs.PathError)(nil); errors.As(err, &path) {

@@ -60,7 +60,11 @@ func Run(ctx context.Context, root *cobra.Command, args []string, stdout, stderr
 	var usage *UsageError
 	switch {
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
-		fmt.Fprintf(stderr, "%s: interrupted\n", root.Name())
+		text := "interrupted"
+		if goesOn := (*InterruptedError)(nil); errors.As(err, &goesOn) {
+			text += ": " + goesOn.Still
+		}
+		fmt.Fprintf(stderr, "%s: %s\n", root.Name(), printable.Escape(text))
 		return ExitInterrupted
 	case errors.As(err, &usage):
 		fmt.Fprintf(stderr, "%s: %s\n", root.Name(), printable.Escape(err.Error()))

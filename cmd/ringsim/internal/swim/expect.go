@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/ringway/ringway/internal/pause"
 )
 
 // An expectation is what the protocols say of one change, in seconds. Half of the
@@ -147,7 +149,7 @@ func (f *fleet) await(ctx context.Context, change string, began time.Time, membe
 		if !slices.ContainsFunc(members, func(m *member) bool { _, all := learned(m); return !all }) {
 			break
 		}
-		if err = pause(ctx, step); err != nil {
+		if err = pause.For(ctx, step); err != nil {
 			break
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/memberlist"
 
 	"github.com/ringway/ringway/internal/memnet"
+	"github.com/ringway/ringway/internal/pause"
 )
 
 // Changes are what can happen to a fleet.
@@ -134,7 +135,7 @@ func (f *fleet) start(ctx context.Context) error {
 			}
 		}
 		f.tell("members start")
-		if err := pause(ctx, 10*time.Millisecond); err != nil {
+		if err := pause.For(ctx, 10*time.Millisecond); err != nil {
 			return err
 		}
 	}
@@ -148,12 +149,12 @@ func (f *fleet) start(ctx context.Context) error {
 // quiet counts what members send when nothing happens.
 func (f *fleet) quiet(ctx context.Context) error {
 	const counted = 10 * time.Second
-	if err := pause(ctx, 5*time.Second); err != nil { // what was told is passed on
+	if err := pause.For(ctx, 5*time.Second); err != nil { // what was told is passed on
 		return err
 	}
 	before := f.network.Total()
 	f.tell("nothing happens")
-	if err := pause(ctx, counted); err != nil {
+	if err := pause.For(ctx, counted); err != nil {
 		return err
 	}
 	after := f.network.Total()
@@ -266,17 +267,6 @@ func (f *fleet) falseDeaths() int {
 		}
 	}
 	return len(dead)
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }
 
 // settings are those of every member.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ringway/ringway/cmd/ringway/internal/agents"
+	"github.com/ringway/ringway/internal/pause"
 )
 
 // agreeWithin is how long the members have in the end until all show the same ring.
@@ -23,7 +24,7 @@ func (d *demo) agree(ctx context.Context) error {
 		if d.disagreement == nil {
 			return nil
 		}
-		if err := pause(limit, 100*time.Millisecond); err != nil {
+		if err := pause.For(limit, 100*time.Millisecond); err != nil {
 			return ctx.Err()
 		}
 	}

@@ -67,6 +67,9 @@ func Run(ctx context.Context, cfg Config, kept func(*Report) error) (report *Rep
 		return nil, err
 	}
 	if cfg.Keep {
+		if d.report.join, err = fleet.invite(ctx); err != nil {
+			return nil, err
+		}
 		if err := kept(d.report); err != nil {
 			return nil, err
 		}
@@ -122,7 +125,7 @@ func (d *demo) begin(ctx context.Context) error {
 		return errors.Join(err, log.Close())
 	}
 	d.load = &load{cfg: d.cfg, work: d.work, database: newDatabase(d.work.keys), oracle: newOracle(len(d.work.keys)),
-		shadow: newShadow(len(d.work.keys), d.names()), series: newSeries(), findings: &findings{}}
+		shadow: &shadow{}, series: newSeries(), findings: &findings{}}
 	d.watch = newWatcher(d.cfg.Backend.kind(), d.source, d.follow, d.note)
 	err = d.watch.await(ctx, "the fleet comes together", func(s sight) bool { return s.settled() && len(s.current) == d.cfg.Nodes })
 	if err != nil {
@@ -131,14 +134,6 @@ func (d *demo) begin(ctx context.Context) error {
 	d.load.cache, err = newCache(ctx, d.cfg.Backend.kind(), d.source)
 	d.load.series = newSeries() // the first second begins now
 	return err
-}
-
-// names are those of all nodes that there will be.
-func (d *demo) names() (all []string) {
-	for i := range d.cfg.Nodes + 1 {
-		all = append(all, nodeName(i+1))
-	}
-	return all
 }
 
 // follow gives the shadow the nodes to which keys belong: the next ones as soon as

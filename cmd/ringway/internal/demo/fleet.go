@@ -24,7 +24,8 @@ type fleet struct {
 	cluster string // its own, so that no other demo on this machine is let in
 	dir     string // of everything that it writes
 	nodes   []*node
-	born    int // nodes started so far, which gives them their names
+	born    int        // nodes started so far, which gives them their names
+	spare   dataServer // an empty one for a node that joins by hand; nil: none
 }
 
 func newFleet(cfg Config) (*fleet, error) {
@@ -40,6 +41,9 @@ func (f *fleet) close() error {
 	var all sync.WaitGroup
 	for _, n := range f.nodes {
 		all.Go(n.end)
+	}
+	if f.spare != nil {
+		_ = f.spare.Close() // nothing can be done about it
 	}
 	all.Wait()
 	return os.RemoveAll(f.dir)

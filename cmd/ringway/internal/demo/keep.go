@@ -29,6 +29,9 @@ func (r *Report) Commands(verbs []string) (lines []string) {
 			lines = append(lines, fmt.Sprintf("  %s %s --agent %s%s", program(), c[0], all, c[1]))
 		}
 	}
+	if len(r.join) > 0 && slices.Contains(verbs, r.join[0]) {
+		lines = append(lines, fmt.Sprintf("  %s %s    # a further node, whose empty server waits for it", program(), strings.Join(r.join, " ")))
+	}
 	if _, err := exec.LookPath("redis-cli"); err == nil && r.Backend != Memcached {
 		for _, a := range r.Agents {
 			if _, port, err := net.SplitHostPort(a.Server); err == nil {

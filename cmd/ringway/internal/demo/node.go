@@ -33,14 +33,7 @@ func (f *fleet) startNode(ctx context.Context, id string) (*node, error) {
 	if n.server, err = f.cfg.Backend.start(ctx, f.cfg.program, f.dir, id); err != nil {
 		return nil, err
 	}
-	args := []string{"agent", "--id", id, "--server", string(f.cfg.Backend.kind()) + "://" + n.server.Addr(),
-		"--bind", "127.0.0.1:0", "--http", "127.0.0.1:0", "--network", "local", "--cluster", f.cluster,
-		"--evict-after", evictAfter.String(), "--move-keys", strconv.Itoa(f.cfg.moveKeys()), "--log-format", "json"}
-	if seeds := f.seeds(); seeds == "" {
-		args = append(args, "--bootstrap")
-	} else {
-		args = append(args, "--join", seeds)
-	}
+	args := append(f.agentArgs(id, n.server), "--log-format", "json")
 	if n.agent, err = startProcess(f.dir, id+".agent", f.cfg.program, args...); err != nil {
 		n.end()
 		return nil, err
@@ -50,6 +43,31 @@ func (f *fleet) startNode(ctx context.Context, id string) (*node, error) {
 		return nil, err
 	}
 	return n, nil
+}
+
+// agentArgs are the arguments by which the agent of a server becomes a part of the
+// fleet.
+func (f *fleet) agentArgs(id string, server dataServer) []string {
+	args := []string{"agent", "--id", id, "--server", string(f.cfg.Backend.kind()) + "://" + server.Addr(),
+		"--bind", "127.0.0.1:0", "--http", "127.0.0.1:0", "--network", "local", "--cluster", f.cluster,
+		"--evict-after", evictAfter.String(), "--move-keys", strconv.Itoa(f.cfg.moveKeys())}
+	if seeds := f.seeds(); seeds != "" {
+		return append(args, "--join", seeds)
+	}
+	return append(args, "--bootstrap")
+}
+
+// invite starts an empty server that nobody speaks for, and returns the arguments by
+// which its agent joins the fleet: for whoever wants to see a node join by hand.
+func (f *fleet) invite(ctx context.Context) (args []string, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, startDeadline, errTooLong)
+	defer cancel()
+	f.born++
+	id := nodeName(f.born)
+	if f.spare, err = f.cfg.Backend.start(ctx, f.cfg.program, f.dir, id); err != nil {
+		return nil, err
+	}
+	return f.agentArgs(id, f.spare), nil
 }
 
 // hear waits until the agent has said where it gossips and answers.

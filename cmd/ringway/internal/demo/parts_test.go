@@ -90,7 +90,7 @@ func TestEntry(t *testing.T) {
 
 func TestShadow(t *testing.T) {
 	keys := []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"}
-	s := newShadow(len(keys), []string{"cache-1", "cache-2", "cache-3"})
+	s := &shadow{}
 	now, life := time.Now(), time.Minute
 	count := func(now time.Time) (hits int) {
 		for key := range keys {
@@ -140,6 +140,40 @@ func TestShadow(t *testing.T) {
 		if hits := count(step.at); hits != step.want {
 			t.Errorf("%s: %d hits, want %d", step.what, hits, step.want)
 		}
+	}
+}
+
+// A node that joins by hand has any name, and comes at any time; what no placement
+// takes changes nothing.
+func TestShadowOfStrangers(t *testing.T) {
+	keys := []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"}
+	s := &shadow{}
+	now, life := time.Now(), time.Minute
+	read := func() (hits int) {
+		for key := range keys {
+			if s.get(key, now, life) {
+				hits++
+			}
+		}
+		return hits
+	}
+	s.follow(keys, []string{"cache-1"})
+	read()
+	s.follow(keys, []string{"cache-1", "mine"})
+	for key := range keys {
+		s.store(key, now, life)
+	}
+	if hits := read(); hits != len(keys) {
+		t.Errorf("with a stranger: %d hits, want %d", hits, len(keys))
+	}
+	s.follow(keys, []string{"cache-1", strings.Repeat("x", 1000)})
+	if hits := read(); hits != len(keys) {
+		t.Errorf("with a name that is too long: %d hits, want %d", hits, len(keys))
+	}
+	s.follow(keys, []string{"cache-1"})
+	s.follow(keys, []string{"cache-1", "mine"})
+	if hits := read(); hits != len(keys) {
+		t.Errorf("back again: %d hits, want %d", hits, len(keys))
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"github.com/ringway/ringway/internal/pause"
 )
 
 // pollEvery is the pause between two looks at what another process does.
@@ -88,7 +90,7 @@ func (p *process) says(ctx context.Context, find func(line string) (found string
 		if gone {
 			return "", fmt.Errorf("%s ended before it was ready: %s", p.name, lastLine(string(text)))
 		}
-		if err := pause(ctx, pollEvery); err != nil {
+		if err := pause.For(ctx, pollEvery); err != nil {
 			return "", fmt.Errorf("%s is not ready: %w", p.name, err)
 		}
 	}
@@ -131,18 +133,6 @@ func lastLine(text string) string {
 		return "it wrote nothing"
 	}
 	return line
-}
-
-// pause waits, for less if the context ends.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // errTooLong is why a step is given up.

@@ -36,6 +36,7 @@ type Report struct {
 	HTML   string  `json:"html"`   // the file of the page; empty: none was written
 	Took   float64 `json:"took_s"` // seconds of the whole
 	began  time.Time
+	join   []string // the arguments of an agent that would join the fleet; nil: nothing is kept
 }
 
 // Agent is a node at the end.

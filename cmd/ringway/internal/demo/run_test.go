@@ -255,7 +255,7 @@ func TestInterrupt(t *testing.T) {
 }
 
 // With --keep the fleet runs until Ctrl-C, which is how it is meant to end. This one
-// is the smallest that there may be.
+// is the smallest that there may be. A node can join it by the line that it prints.
 func TestKeep(t *testing.T) {
 	t.Parallel()
 	r := startRun(t, "--backend", "embedded", "--keep", "--html", "none",
@@ -271,6 +271,7 @@ func TestKeep(t *testing.T) {
 	if err != nil || bytes.Count(out, []byte("  ACTIVE  ")) != 3 {
 		t.Errorf("%v:\n%s", err, out)
 	}
+	r.joinByHand(members)
 	if err := r.cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
@@ -278,6 +279,50 @@ func TestKeep(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, r.errs.String())
 	}
 	r.nothingLeft()
+}
+
+// joinByHand runs the line by which a further node joins, and looks whether that is
+// well and the demo survives it.
+func (r *run) joinByHand(members []string) {
+	r.t.Helper()
+	var words []string
+	for line := range strings.SplitSeq(r.out.String(), "\n") {
+		if line, _, _ := strings.Cut(line, "#"); strings.Contains(line, "ringway agent ") {
+			words = strings.Fields(line)
+		}
+	}
+	if len(words) == 0 {
+		r.t.Fatalf("no line for a further node:\n%s", r.out.String())
+	}
+	var log proctest.Buffer
+	agent := exec.Command(words[0], words[1:]...)
+	agent.Stdout, agent.Stderr = &log, &log
+	if err := agent.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = agent.Wait()
+	}()
+	defer func() {
+		_ = agent.Process.Kill()
+		<-ended
+	}()
+	eventually(r.t, "four nodes are ACTIVE", func() (bool, string) {
+		select {
+		case <-ended:
+			r.t.Fatalf("the further node's agent has ended:\n%s", log.String())
+		default:
+		}
+		out, _ := exec.Command(ringway(r.t), append([]string{"members"}, members...)...).CombinedOutput()
+		return bytes.Count(out, []byte("  ACTIVE  ")) == 4, string(out) + log.String() + r.errs.String()
+	})
+	select {
+	case <-r.exited:
+		r.t.Fatalf("the demo has ended:\n%s", r.errs.String())
+	case <-time.After(500 * time.Millisecond): // some requests go to the node
+	}
 }
 
 // A demo that is killed takes its processes with it.

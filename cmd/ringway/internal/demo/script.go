@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ringway/ringway/internal/pause"
 	"github.com/ringway/ringway/membership"
 )
 
@@ -89,7 +90,7 @@ func (d *demo) fill(ctx context.Context) error {
 
 // finish lets the load go on for a while, and then looks at every key.
 func (d *demo) finish(ctx context.Context, s *Step, calm time.Duration) (err error) {
-	if err := pause(ctx, calm); err != nil {
+	if err := pause.For(ctx, calm); err != nil {
 		return err
 	}
 	s.Verified, err = d.load.verify(ctx)
@@ -162,7 +163,7 @@ func (d *demo) kill(ctx context.Context) error {
 func (d *demo) followed(ctx context.Context) error {
 	epoch := d.watch.now().epoch
 	for d.load.cache.epoch() < epoch {
-		if err := pause(ctx, pollEvery); err != nil {
+		if err := pause.For(ctx, pollEvery); err != nil {
 			return err
 		}
 	}
@@ -181,7 +182,7 @@ func (d *demo) change(ctx context.Context, s *Step, killed string, do func() err
 		return err
 	}
 	_, s.Ended = d.load.series.at(time.Now())
-	if err := pause(ctx, settleTime); err != nil {
+	if err := pause.For(ctx, settleTime); err != nil {
 		return err
 	}
 	to := d.watch.now().current

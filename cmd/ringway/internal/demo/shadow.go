@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -15,39 +16,47 @@ import (
 // nodes. It is kind to it: a key that comes back to a node where it still lies is a
 // hit, although it may be old.
 type shadow struct {
-	layout  atomic.Pointer[layout]
-	expires map[string][]int64 // by node, then by key: in ms since 1970, 0: not there. Guarded by the key's lock in the oracle
+	layout atomic.Pointer[layout]
 }
 
+// layout is the shadow's nodes at one time. It does not change, but for the times in
+// expires.
 type layout struct {
 	nodes  []string
 	owners []string // of each key, the node's ID
 	dead   string   // a node that does not answer; empty: all do
-}
 
-// newShadow returns a shadow that will see those nodes, of which none is there yet.
-func newShadow(keys int, nodes []string) *shadow {
-	s := &shadow{expires: make(map[string][]int64)}
-	for _, id := range nodes {
-		s.expires[id] = make([]int64, keys)
-	}
-	return s
+	// expires has an entry for each of nodes, whoever started it, and for those that
+	// were there before. By node, then by key: in ms since 1970, 0: not there. The times
+	// are guarded by the key's lock in the oracle, and go from layout to layout.
+	expires map[string][]int64
 }
 
 // follow gives the shadow its nodes, in the order in which they came. A node that
 // died stays so until it is none of them.
 func (s *shadow) follow(keys []string, nodes []string) {
 	old := s.layout.Load()
-	if old != nil && slices.Equal(old.nodes, nodes) {
+	if old == nil {
+		old = &layout{}
+	}
+	if slices.Equal(old.nodes, nodes) {
 		return
 	}
-	next := &layout{nodes: slices.Clone(nodes)}
-	if old != nil && slices.Contains(nodes, old.dead) {
+	owners, err := moduloOwners(keys, nodes)
+	if err != nil {
+		return // as before: what modulo cannot place is no reason to end the fleet
+	}
+	next := &layout{nodes: slices.Clone(nodes), owners: owners, expires: maps.Clone(old.expires)}
+	if next.expires == nil {
+		next.expires = make(map[string][]int64)
+	}
+	if slices.Contains(nodes, old.dead) {
 		next.dead = old.dead
 	}
-	var err error
-	if next.owners, err = moduloOwners(keys, nodes); err != nil {
-		panic(err) // the ring takes the same nodes
+	for _, id := range nodes {
+		if next.expires[id] == nil {
+			next.expires[id] = make([]int64, len(keys))
+		}
 	}
 	s.layout.Store(next)
 }
@@ -92,16 +101,16 @@ func (s *shadow) get(key int, now time.Time, ttl time.Duration) (hit bool) {
 	if owner == l.dead {
 		return false
 	}
-	if s.expires[owner][key] > now.UnixMilli() {
+	if l.expires[owner][key] > now.UnixMilli() {
 		return true
 	}
-	s.expires[owner][key] = now.Add(ttl).UnixMilli()
+	l.expires[owner][key] = now.Add(ttl).UnixMilli()
 	return false
 }
 
 // store stores a key. The caller holds it.
 func (s *shadow) store(key int, now time.Time, ttl time.Duration) {
 	if l := s.layout.Load(); l.owners[key] != l.dead {
-		s.expires[l.owners[key]][key] = now.Add(ttl).UnixMilli()
+		l.expires[l.owners[key]][key] = now.Add(ttl).UnixMilli()
 	}
 }
