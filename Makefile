@@ -34,7 +34,7 @@ COMPUTING := -run '^Test(Evidence|HelpExamplesRun|Scenarios|Zipf)$$' \
 	./cmd/ringsim ./simulations/workload
 
 # What package cache proves in full with `make soak`, and in small with `make test`.
-CACHE_PROOFS := '^Test(ManyKeysExpireTogether|Stampede|Coalescing|XFetch|Penetration|FillAgainstInvalidate|HoldOffForReplicas|SlowWriterLoses|Filter|StampedeAcrossResize|LeaseAcrossResize)'
+CACHE_PROOFS := '^Test(ManyKeysExpireTogether|KeysCollide|Stampede|Coalescing|XFetch|Penetration|FillAgainstInvalidate|HoldOffForReplicas|SlowWriterLoses|Filter|StampedeAcrossResize|LeaseAcrossResize)'
 
 # The compiler and staticcheck collect garbage seldom, up to 2 GB of it each: that saves
 # a fifth of their time and more. No test runs with it.
@@ -43,6 +43,9 @@ SELDOM := GOGC=400 GOMEMLIMIT=2GiB
 # Modules beside the main one, each with requirements that users of ringway do
 # not inherit. internal/tools has no packages of its own to test.
 OTHER_MODULES := internal/bench
+
+# One that `make test` leaves out, for it has Prometheus compiled: see rules.
+RULES := internal/rules
 
 .PHONY: help
 help: ## Show this list
@@ -97,9 +100,17 @@ soak: go servers ## Kill, cut and fill up a fleet at every step, ROUNDS (20) tim
 	@export RINGWAY_REQUIRE_SERVERS=1 RINGWAY_SOAK=1; rounds="$(or $(ROUNDS),20)"; \
 	go test ./cmd/ringway/internal/fleettest -run '^TestKilledAgents$$' -count=1 -timeout 24h -v -parallel 2 \
 		-kill.places all -kill.rounds "$$rounds"; \
-	go test ./cmd/ringway/internal/fleettest -run '^Test(HistoryOfResizes|CutBetweenServers|ReceiverIsFull|KilledRouter)$$' \
+	go test ./cmd/ringway/internal/fleettest -run '^Test(HistoryOfResizes|HistoryOfAborts|CutBetweenServers|ReceiverIsFull|SourceIsFull|KilledRouter)$$' \
 		$$(internal/tools/race.sh) -count="$$rounds" -timeout 24h -v -parallel 2; \
 	go test ./cache -run $(CACHE_PROOFS) -count=1 -timeout 2h -v
+	@$(MAKE) rules
+
+.PHONY: rules
+rules: tools ## Test that each alert rule fires when it should, with Prometheus's own engine (it is compiled first: minutes)
+	@echo "== go mod tidy, go vet, staticcheck and go test in $(RULES)"
+	@go -C $(RULES) mod tidy -diff
+	@export $(SELDOM); cd $(RULES); go vet ./...; "$(CURDIR)/.bin/staticcheck" ./...
+	@go -C $(RULES) test -vet=off -count=1 ./...
 
 .PHONY: mutants
 mutants: go servers ## Take each protection away, see that a test fails, and write docs/evidence
@@ -152,8 +163,9 @@ evidence: go servers ## Measure fleets that agree, what a resize costs and what 
 	@echo "wrote docs/evidence/simulations.md"
 	@go run -buildvcs=true ./cmd/ringsim report -o docs/evidence/headline.html
 	@$(MAKE) proofs
+	@$(MAKE) rules
 
-# A million keys that expire together need 24 GB of memory: that one is run small.
+# TestManyKeysExpireTogether is run small here; `make soak` runs it with 100,000 keys.
 .PHONY: proofs
 proofs: go servers ## The part of evidence that is the cache's: its proofs in full size (a quarter of an hour, an hour a package at most)
 	@mkdir -p docs/evidence

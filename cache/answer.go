@@ -18,6 +18,8 @@ type query[K Key, V any] struct {
 	again bool   // it was joined once more, after one that gave way
 	ahead bool   // nobody waits for it, and the store is cold
 
+	ofCall bool // load is not the loader of the space: see PauseConfig
+
 	// late: what was awaited is returned in result, and delivered by who set late. To
 	// decode takes much of the stack: down here each of a thousand new goroutines that
 	// wait for one value would have to have its own copied to a larger place.
@@ -78,10 +80,20 @@ func (s *Space[K, V]) hit(a *answer[V]) {
 // SoftTimeout at most, and an error of the source is no error; else old may be nil.
 func (s *Space[K, V]) await(ctx context.Context, q *query[K, V], old *answer[V], usable bool) (V, Meta, error) {
 	var none V
+	if err := s.held(q, true); err != nil {
+		return s.orOld(old, usable, err)
+	}
 	loading := ctx
 	if usable {
 		loading = giveWay(ctx)
 	}
+	var soft <-chan time.Time
+	if usable {
+		timer := time.NewTimer(s.cfg.Loads.SoftTimeout)
+		defer timer.Stop()
+		soft = timer.C
+	}
+again:
 	joined := time.Now()
 	f, leader, err := s.join(loading, *q)
 	if err != nil {
@@ -90,19 +102,15 @@ func (s *Space[K, V]) await(ctx context.Context, q *query[K, V], old *answer[V],
 	if !leader {
 		s.counters.coalesced.Add(1)
 	}
-	var soft <-chan time.Time
-	if usable {
-		timer := time.NewTimer(s.cfg.Loads.SoftTimeout)
-		defer timer.Stop()
-		soft = timer.C
-	}
 	select {
 	case <-f.done:
 		switch {
 		case f.err == nil && !leader && cameAfter(joined, f.result.decided):
 			s.counters.lookups.Add(1)
-			*q = query[K, V]{key: q.key, store: q.store, load: q.load, late: q.late}
+			*q = query[K, V]{key: q.key, store: q.store, load: q.load, ofCall: q.ofCall, late: q.late}
 			return s.fromFleet(ctx, q)
+		case f.err == nil && !f.result.free():
+			goto again
 		case f.err == nil && q.late:
 			q.result = &f.result
 			return none, Meta{}, nil
@@ -118,7 +126,13 @@ func (s *Space[K, V]) await(ctx context.Context, q *query[K, V], old *answer[V],
 	case <-ctx.Done():
 		return none, Meta{}, ctx.Err()
 	}
+	return s.orOld(old, usable, err)
+}
+
+// orOld hands out the old value, if there is one, in place of an error.
+func (s *Space[K, V]) orOld(old *answer[V], usable bool, err error) (V, Meta, error) {
 	if !usable || errors.Is(err, ErrClosed) {
+		var none V
 		return none, Meta{}, err
 	}
 	s.m.tell(s.name, err)
@@ -133,12 +147,14 @@ func cameAfter(joined, decided time.Time) bool { return !decided.IsZero() && joi
 // join joins the load of the key, or starts it.
 func (s *Space[K, V]) join(ctx context.Context, q query[K, V]) (*flight[answer[V]], bool, error) {
 	q.load = s.counted(q.load) // GetWith has one of its own
+	ctx = withCaller(ctx)
 	ctx = context.WithoutCancel(ctx)
 	return s.flights.join(q.store.flight(), s.m.run, func(f *flight[answer[V]]) (answer[V], error) {
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
 		defer context.AfterFunc(s.m.ctx, func() { cancel(ErrClosed) })()
 		a, err := s.produce(ctx, q, f)
+		err = s.noted(ctx, &q, true, err)
 		if cause := context.Cause(ctx); err != nil && cause != nil {
 			return a, cause
 		}
@@ -163,7 +179,7 @@ func (s *Space[K, V]) deliverAt(a *answer[V], now time.Time) (v V, meta Meta, er
 	switch {
 	case a.negative:
 		return v, meta, ErrNotFound
-	case a.own:
+	case a.own, a.sole != nil:
 		return a.value, meta, nil
 	}
 	v, err = s.copyOf(a.value, a.payload, a.id)
@@ -171,20 +187,21 @@ func (s *Space[K, V]) deliverAt(a *answer[V], now time.Time) (v V, meta Meta, er
 }
 
 func (s *Space[K, V]) copyOf(v V, payload []byte, id identity) (V, error) {
-	if c, copied := s.plainCopy(v); copied {
-		return c, nil
+	if c, copied, err := s.plainCopy(v); copied || err != nil {
+		return c, err
 	}
-	return s.cfg.Codec.Decode(payload, id[:])
+	return s.decode(payload, id)
 }
 
 // plainCopy returns a copy for which nothing has to be decoded, if there is one. It is
 // apart from copyOf, which has the identity on the heap.
-func (s *Space[K, V]) plainCopy(v V) (c V, copied bool) {
+func (s *Space[K, V]) plainCopy(v V) (c V, copied bool, err error) {
 	switch {
 	case s.flat:
-		return v, true
+		return v, true, nil
 	case s.cfg.Clone != nil:
-		return s.cfg.Clone(v), true
+		c, err = s.clone(v)
+		return c, err == nil, err
 	}
-	return c, false
+	return c, false, nil
 }

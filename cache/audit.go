@@ -231,8 +231,8 @@ func (a *auditor) look(key string, in Inspected) {
 	if in.TTL <= 0 {
 		a.found(s, NoTTL, key)
 	}
-	if in.Other && strings.IndexByte(fieldKinds, field) >= 0 && in.Size > cellHeader {
-		// Where an entry ought to be there is something of that size which is none.
+	if in.Other && strings.IndexByte(fieldKinds, field) >= 0 && (in.Foreign || in.Size > cellHeader) {
+		// Where an entry ought to be there is something else.
 		a.found(s, Undecodable, key)
 		return
 	}

@@ -25,6 +25,10 @@ type Inspected struct {
 	Size  int64         // bytes of the value as the store has it
 	TTL   time.Duration // until its end; 0: it has none, and stays for ever
 	Err   error         // ErrMiss, or that of the node
+
+	// Foreign: it is Other, and neither a lease nor a hold-off. So a counter is, where
+	// counters lie; in the place of an entry it is what somebody else has written.
+	Foreign bool
 }
 
 // Inspect is Inspector.Inspect.
@@ -90,6 +94,7 @@ func inspectedRedis(ttl *redis.DurationCmd, size *redis.IntCmd, value *redis.Str
 		in.Entry, err = redisEntry(data)
 	}
 	in.Other = err != nil
+	in.Foreign = in.Other && !(len(data) == cellHeader && (cellKind(data[0]) == cellLease || cellKind(data[0]) == cellHoldOff))
 	return in
 }
 
@@ -110,6 +115,8 @@ func (m *Memcached) Inspect(ctx context.Context, keys []string) []Inspected {
 		all[i].TTL = max(0, resp.TTL)
 		all[i].Entry, err = memcachedEntry(resp.Value)
 		all[i].Other = err != nil
+		kind, _, _ := memcachedCell(resp.Value)
+		all[i].Foreign = all[i].Other && len(resp.Value) > 0 && !(kind == cellHoldOff && len(resp.Value) == memcachedHeader)
 	})
 	return all
 }

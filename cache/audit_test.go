@@ -7,6 +7,7 @@ import (
 	"maps"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -44,12 +45,16 @@ func TestAudit(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			lax, err := NewSpace(newManager(t, store), SpaceConfig[userKey, string]{Name: "svc:user", Schema: 3}) // which stores what s refuses
+			if err != nil {
+				t.Fatal(err)
+			}
 			put := func(tenant, value string) (storeKey, Entry) {
 				k, err := s.keyOf(t.Context(), userKey{Tenant: tenant})
 				if err != nil {
 					t.Fatal(err)
 				}
-				_, e, err := s.seal(k, Loaded[string]{Value: value}, false, 0)
+				_, e, err := lax.seal(k, Loaded[string]{Value: value}, false, 0)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -123,20 +128,22 @@ func TestAudit(t *testing.T) {
 
 // An audit keeps to its rate, and ends with its context: what it found is reported.
 func TestAuditRate(t *testing.T) {
-	m := newManager(t, NewMemory())
-	for i := range 3 * auditPage {
-		set(t, m.cfg.Store, fmt.Sprint("svc/0/i1:", i), stored("x", 0))
-	}
-	begun := time.Now()
-	if _, err := m.Audit(t.Context(), AuditConfig{Rate: 1000}); err != nil || time.Since(begun) < 290*time.Millisecond {
-		t.Errorf("300 keys at 1000 a second took %v, %v", time.Since(begun), err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	r, err := m.Audit(ctx, AuditConfig{Rate: 1})
-	if !errors.Is(err, context.DeadlineExceeded) || r.Complete || r.Keys != auditPage {
-		t.Errorf("%+v, %v", r, err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		m := newManager(t, NewMemory())
+		for i := range 3 * auditPage {
+			set(t, m.cfg.Store, fmt.Sprint("svc/0/i1:", i), stored("x", 0))
+		}
+		begun := time.Now()
+		if _, err := m.Audit(t.Context(), AuditConfig{Rate: 1000}); err != nil || time.Since(begun) < 290*time.Millisecond {
+			t.Errorf("300 keys at 1000 a second took %v, %v", time.Since(begun), err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		r, err := m.Audit(ctx, AuditConfig{Rate: 1})
+		if !errors.Is(err, context.DeadlineExceeded) || r.Complete || r.Keys != auditPage {
+			t.Errorf("%+v, %v", r, err)
+		}
+	})
 }
 
 func TestAuditRefuses(t *testing.T) {

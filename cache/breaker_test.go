@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -90,25 +91,32 @@ func nodeThatFails(t *testing.T, store Store, node func() router.NodeStats, brea
 		}
 		return node().Breaker == "open"
 	})
-	// Each asks for a key of his own, so that nothing but the breaker holds them back.
+	// Each asks for keys of his own, so that nothing but the breaker holds them back, until
+	// it has let several probes through, each of which takes longer than any pause here.
 	begun, before := time.Now(), node().Operations
+	sent := func() uint64 { return node().Operations - before }
 	var all sync.WaitGroup
-	const callers, each = 50, 100
+	var enough atomic.Bool
+	var asked atomic.Int64
+	const callers, probes = 50, 3
 	for c := range callers {
 		all.Go(func() {
-			for i := range each {
-				if _, _, err := s.Get(context.Background(), userKey{fmt.Sprint(c), int64(i)}); err != nil {
+			for i := int64(0); !enough.Load(); i++ {
+				if _, _, err := s.Get(context.Background(), userKey{fmt.Sprint(c), i}); err != nil {
 					t.Error(err)
 				}
+				asked.Add(1)
+				time.Sleep(10 * time.Millisecond)
 			}
 		})
 	}
+	eventually(t, "several probes", func() bool { return sent() >= probes })
+	enough.Store(true)
 	all.Wait()
-	sent := node().Operations - before
-	// One probe a delay, which is at least 400 ms; a probe that is let through by a
-	// breaker that has just closed may have a few for company.
-	if most := uint64(time.Since(begun)/(400*time.Millisecond)+1) * 10; sent > most {
-		t.Errorf("%d requests were sent for %d Gets in %v, want at most %d", sent, callers*each, time.Since(begun), most)
+	// One probe a delay, which is at least 400 ms, and some room. If a breaker that lets
+	// one probe out lets everybody out, the first time is one request for each caller.
+	if most := uint64(time.Since(begun)/(400*time.Millisecond)+1) * 4; sent() > most {
+		t.Errorf("%d requests were sent for %d Gets of %d callers in %v, want at most %d", sent(), asked.Load(), callers, time.Since(begun), most)
 	}
 	if got := sourceOfKey(t, s, 1); got != FromFallback && got != FromL2 {
 		t.Errorf("a key that was asked for before is from %v", got)

@@ -131,12 +131,20 @@ func (b *bulkheads[K]) known() int {
 
 func nothing() {}
 
+func (b *bulkheads[K]) tenantOf(key K) (tenant string, err error) {
+	defer caught("Bulkhead.Tenant", &err)
+	return b.cfg.Tenant(key), nil
+}
+
 // enterTenant takes a place of the tenant of the key.
 func (b *bulkheads[K]) enterTenant(ctx context.Context, key K, c compartment, until time.Time, n *counters) (leave func(), err error) {
 	if b.cfg.Tenant == nil {
 		return nothing, nil
 	}
-	tenant := b.cfg.Tenant(key)
+	tenant, err := b.tenantOf(key)
+	if err != nil {
+		return nil, err
+	}
 	p := b.join(tenant)
 	if err := enter(ctx, p.of[c], until, n); err != nil {
 		b.leave(tenant, p)
@@ -215,7 +223,11 @@ func (s *Space[K, V]) enterMany(ctx context.Context, asked []query[K, V], c comp
 		if b.cfg.Tenant == nil {
 			return false
 		}
-		tenant := b.cfg.Tenant(q.key)
+		tenant, err := b.tenantOf(q.key)
+		if err != nil {
+			refuse(q, err)
+			return true
+		}
 		err, known := refused[tenant]
 		if !known {
 			var leave func()

@@ -63,6 +63,7 @@ func (s *Space[K, V]) changed(c Change) {
 	case !c.All:
 		s.l1.changed(c.Key)
 		s.spares.changed(c.Key)
+		s.pauses.changed(c.Key)
 	case c.Key == identity{}: // InvalidatePattern, EraseTag
 		s.l1.forget()
 		s.spares.forget()

@@ -57,7 +57,10 @@ func (s *Space[K, V]) outdated(ctx context.Context, key K, k storeKey, a *answer
 	}
 	s.counters.checks.Add(1)
 	c := s.checks.get(ctx, k.share(), s.cfg.Loads.SoftTimeout, s.m.run, func(ctx context.Context) (c current) {
-		c.version, c.err = call(ctx, s.cfg.Loads.SoftTimeout, s.m.run, func(ctx context.Context) (uint64, error) { return check.Version(ctx, key) })
+		c.version, c.err = call(ctx, s.cfg.Loads.SoftTimeout, s.m.run, func(ctx context.Context) (version uint64, err error) {
+			defer caught("Check.Version", &err)
+			return check.Version(ctx, key)
+		})
 		c.missing = errors.Is(c.err, ErrNotFound)
 		return c
 	})

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ringway/ringway/internal/proofs"
 	"github.com/ringway/ringway/membership"
 	"github.com/ringway/ringway/router"
 )
@@ -23,7 +22,8 @@ func memcachedItemOf(key string, value []byte) router.Item {
 }
 
 // child is what the test binary does when it is another process of the fleet: it
-// waits for a line, has many goroutines get one key, and prints what came of it.
+// waits for a line that says how many, has so many goroutines get one key, and prints
+// what came of it.
 // Its loader prints "loading" and waits for a line.
 func child() int {
 	kind, addresses, _ := strings.Cut(os.Getenv(childVariable), " ")
@@ -45,8 +45,8 @@ func child() int {
 }
 
 const (
-	childCallers = 10_000
-	childLease   = childVariable + "_LEASE" // how long a lease of the child lasts
+	childLease = childVariable + "_LEASE" // how long a lease of the child lasts
+	oldAda     = "Ada of before"          // what an entry past its end has
 )
 
 func childRun(kind string, addresses []string) error {
@@ -63,8 +63,7 @@ func childRun(kind string, addresses []string) error {
 	if err != nil {
 		return err
 	}
-	cfg := router.Config{Source: source}
-	store, err := childStore(ctx, kind, cfg)
+	store, err := childStore(ctx, kind, patient(source))
 	if err != nil {
 		return err
 	}
@@ -96,18 +95,32 @@ func childRun(kind string, addresses []string) error {
 		return err
 	}
 	fmt.Println("ready")
-	<-lines
+	callers := 0
+	if _, err := fmt.Sscanf(<-lines, "go %d", &callers); err != nil {
+		return err
+	}
 	var all sync.WaitGroup
-	var failed atomic.Int64
-	for range childCallers {
+	var failed, stale atomic.Int64
+	for range callers {
 		all.Go(func() {
-			if v, _, err := s.Get(ctx, ada); err != nil || v.Name != "Ada" {
+			switch v, meta, err := s.Get(ctx, ada); {
+			case err == nil && v.Name == "Ada":
+			case err == nil && v.Name == oldAda && meta.Source == FromStale:
+				stale.Add(1)
+			default:
 				failed.Add(1)
 			}
 		})
 	}
 	all.Wait()
-	fmt.Printf("done %d %d\n", loads.Load(), failed.Load())
+	// Who got the old value has left a load behind, which ends with the process.
+	for source := FromStale; source == FromStale; {
+		_, meta, err := s.Get(ctx, ada)
+		if source = meta.Source; err != nil {
+			return err
+		}
+	}
+	fmt.Printf("done %d %d %d\n", loads.Load(), failed.Load(), stale.Load())
 	if st := s.Stats(); st.StoreErrors > 0 {
 		fmt.Fprintf(os.Stderr, "a process of the stampede: %+v\n", st)
 	}
@@ -166,90 +179,5 @@ func (p *process) say(t *testing.T, line string) {
 	t.Helper()
 	if _, err := fmt.Fprintln(p.stdin, line); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// Three processes, each with ten thousand callers, want one key that is not there:
-// one load. With its process killed during it: two.
-func TestStampede(t *testing.T) {
-	for _, b := range backends[1:] {
-		for _, kill := range []bool{false, true} {
-			t.Run(fmt.Sprint(b.name, " killed ", kill), func(t *testing.T) {
-				addresses := b.start(t, 2)
-				lease := time.Minute
-				if kill {
-					lease = 5 * time.Second // to be waited for
-				}
-				var all []*process
-				for range 3 {
-					p := startChild(t, b.name, addresses, lease)
-					all = append(all, p)
-				}
-				for _, p := range all {
-					if line := p.next(); line != "ready" {
-						t.Fatalf("a process said %q", line)
-					}
-				}
-				for _, p := range all {
-					p.say(t, "go")
-				}
-				stampede(t, all, kill)
-			})
-		}
-	}
-}
-
-// stampede follows the processes to their end. The first that loads is killed, if
-// so wanted, in the middle of it.
-func stampede(t *testing.T, all []*process, kill bool) {
-	t.Helper()
-	type said struct {
-		p    *process
-		line string
-	}
-	out := make(chan said)
-	var readers sync.WaitGroup
-	defer readers.Wait()
-	for _, p := range all {
-		readers.Go(func() {
-			for line := p.next(); ; line = p.next() {
-				if out <- (said{p, line}); line == "" {
-					return
-				}
-			}
-		})
-	}
-	loads, failed, want := 0, 0, 1
-	var killed time.Time
-	next := "" // load, when one was killed
-	if kill {
-		want = 2
-	}
-	for ended := 0; ended < len(all); {
-		s := <-out
-		var n, f int
-		switch {
-		case s.line == "":
-			ended++
-		case s.line == "loading":
-			if loads++; kill && loads == 1 {
-				_ = s.p.cmd.Process.Kill()
-				killed = time.Now()
-			} else {
-				if kill && next == "" {
-					next = fmt.Sprintf("; the second began %.1f s after the kill, of a lease of 5 s", time.Since(killed).Seconds())
-				}
-				s.p.say(t, "proceed")
-			}
-		default:
-			if _, err := fmt.Sscanf(s.line, "done %d %d", &n, &f); err != nil {
-				t.Errorf("a process said %q", s.line)
-			}
-			failed += f
-		}
-	}
-	proofs.Record(t, proofs.Row{Proof: "stampede", Got: fmt.Sprintf("%d processes × %d callers; loads: %d, callers that failed: %d%s", len(all), childCallers, loads, failed, next)})
-	if loads != want || failed > 0 {
-		t.Errorf("%d loads, want %d; %d callers failed", loads, want, failed)
 	}
 }

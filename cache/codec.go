@@ -11,6 +11,13 @@ import (
 // output; others leave it alone. Decode must not keep data, and must return an
 // error, never panic, for bytes that Encode did not make. A Codec is used by many
 // goroutines at once.
+//
+// A value that does not encode, as JSON of a NaN, or of which Decode does not take what
+// Encode made, is not stored: whoever loads it gets it, ManagerConfig.OnError is told,
+// Stats.Unstorable counts, and the next Get loads it again. Values that are not flat, of a
+// space without Clone, are copied by the codec for callers who share a load: there each of
+// them loads his own, one after the other. An entry that does not decode is a miss. A
+// codec that panics has failed with a *PanicError.
 type Codec[V any] interface {
 	Encode(value V, identity []byte) ([]byte, error)
 	Decode(data, identity []byte) (V, error)

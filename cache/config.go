@@ -68,7 +68,8 @@ type Loaded[V any] struct {
 	TTL time.Duration
 
 	// NoStore: hand the value out, but do not keep it: it is partial, or for this
-	// moment only. Callers that waited for the same load get it too.
+	// moment only. Callers that waited for the same load get it too. An old value
+	// stays, for the time that the source fails; with ErrNotFound it goes.
 	NoStore bool
 
 	// Tags beside those that the space says: see TagsConfig.ByLoader. They count
@@ -79,7 +80,7 @@ type Loaded[V any] struct {
 // Loader asks the source. It returns ErrNotFound, wrapped or not, if the source
 // does not have the key; no other error is remembered. It must return when its
 // context ends: the context has the values of the caller that came first, not its
-// deadline or cancellation, and ends after LoadTimeout.
+// deadline or cancellation, and ends after Loads.Timeout.
 type Loader[K Key, V any] func(ctx context.Context, key K) (Loaded[V], error)
 
 // Plain makes a Loader of a function that has only the value to return.
@@ -91,7 +92,8 @@ func Plain[K Key, V any](load func(context.Context, K) (V, error)) Loader[K, V] 
 }
 
 // SpaceConfig describes a space. Name is required; of everything else the zero
-// value is safe.
+// value is safe. What a function of it panics with is an error of the call: see
+// PanicError.
 type SpaceConfig[K Key, V any] struct {
 	// Name of the space, unique in the fleet: 1 to 64 of letters, digits, ':',
 	// '.', '_' and '-'.
@@ -109,9 +111,13 @@ type SpaceConfig[K Key, V any] struct {
 	LoadMany func(ctx context.Context, keys []K) (map[K]Loaded[V], error)          // for GetMany, and for Get without Load; keys that are not in the map are not found
 	Save     func(ctx context.Context, key K, value V) (version uint64, err error) // writes the source, for Put
 
+	// Remove removes the row of the key from the source, for Delete; a row that is not
+	// there is no error. Of a space that writes behind it is Apply that removes.
+	Remove func(ctx context.Context, key K) error
+
 	SaveMany func(ctx context.Context, pairs []Pair[K, V]) (versions []uint64, err error) // for PutMany
 
-	Codec    Codec[V]         // nil: JSON, of types that it loses no field of; JSON[V]{} takes others too
+	Codec    Codec[V]         // nil: JSON, of types that it makes again and loses no field of; JSON[V]{} takes others too
 	Clone    func(V) V        // makes a copy that shares nothing; nil: by the codec, where a plain copy would share memory
 	Validate func(K, V) error // refuses values that must not be stored; nil: all may be
 	GuardKey func(K) error    // refuses keys before anything is sent; nil: none
@@ -139,6 +145,7 @@ type SpaceConfig[K Key, V any] struct {
 	TTLFor func(K, V) time.Duration
 
 	Limit    LimitConfig       // how many loads the source gets at a time; on by default
+	Pause    PauseConfig       // how long a key is left alone whose load has failed; on by default
 	Bulkhead BulkheadConfig[K] // what the space, and a tenant of it, may take; off by default
 	Fallback FallbackConfig    // values in this process while the store is away; off by default
 	Recovery RecoveryConfig    // when the store comes back
@@ -152,7 +159,8 @@ type LifeConfig struct {
 	TTL time.Duration // how long a value is fresh; 0 means 5 min, 30 days at most
 
 	// NegativeTTL is how long it is remembered that the source does not have a
-	// key; 0 means 5 s. Put ends it. NoNegative: it is not remembered.
+	// key; 0 means 5 s. Put ends it. NoNegative: it is not remembered; the value
+	// that was there before goes all the same.
 	NegativeTTL time.Duration
 	NoNegative  bool
 
@@ -205,7 +213,9 @@ type LoadsConfig struct {
 // learns of it by ManagerConfig.Bus. Without one, and while the Bus hears nothing,
 // what it has may be as old as its TTL.
 type L1Config struct {
-	MaxBytes uint64        // of values and what they need beside; 0: there is no such level
+	// MaxBytes of keys, values and what they need beside. A value with pointers that Clone
+	// copies counts as much as its codec makes of it. 0: there is no such level.
+	MaxBytes uint64
 	TTL      time.Duration // 0 means 30 s
 
 	// NeedsBus: while the Bus hears nothing this level is left out. That bounds
@@ -221,6 +231,9 @@ var nameForm = regexp.MustCompile(`^[A-Za-z0-9:._-]{1,64}$`)
 func (c SpaceConfig[K, V]) withDefaults() (SpaceConfig[K, V], error) {
 	if !nameForm.MatchString(c.Name) {
 		return c, configError("Name", fmt.Sprintf("%.80q", c.Name), "1 to 64 letters, digits, ':', '.', '_' or '-'")
+	}
+	if kind := reflect.TypeFor[V]().Kind(); kind == reflect.Chan || kind == reflect.Func {
+		return c, configError("type of values", reflect.TypeFor[V](), "one that can be stored and copied")
 	}
 	if c.Codec == nil {
 		if err := checkJSON(reflect.TypeFor[V]()); err != nil {

@@ -33,6 +33,10 @@ type ContractSpace struct {
 	Epochs   bool           `json:"epochs"`
 	EpochKey string         `json:"epoch_key,omitempty"`
 	HasTags  bool           `json:"tags"`
+
+	// Copies is how many copies a key may have beside its entry, of HotConfig.Copies:
+	// under the key with ~1, ~2 … to this number behind it. See ToDelete.
+	Copies int `json:"copies,omitempty"`
 }
 
 // ContractAxis is a field of keys.
@@ -70,6 +74,7 @@ func (m *Manager) Contract() Contract {
 func (s *Space[K, V]) contract() ContractSpace {
 	c := ContractSpace{Name: s.cfg.Name, Schema: s.cfg.Schema, Prefix: s.prefix, Axes: axesOf[K](s.cfg.Axes),
 		TTL: s.cfg.Life.TTL.Milliseconds(), HoldOff: s.cfg.Life.HoldOff.Milliseconds(), HasTags: s.cfg.Tags.any()}
+	c.Copies = max(0, s.cfg.Hot.Copies-1)
 	if s.epochs != nil {
 		c.Epochs, c.EpochKey = true, s.epochs.key
 	}
@@ -105,6 +110,11 @@ func checkAxes[K Key](names []string) error {
 	if axes := axesOf[K](nil); len(axes) != len(names) {
 		return configError("Axes", fmt.Sprint(len(names), " names"), fmt.Sprint(len(axes), ", as many as AppendKey of a zero key writes fields"))
 	}
+	for i, name := range names {
+		if name == "" || slices.Contains(names[:i], name) {
+			return configError(fmt.Sprintf("Axes[%d]", i), fmt.Sprintf("%.80q", name), "a name that no other has")
+		}
+	}
 	return nil
 }
 
@@ -137,6 +147,9 @@ func ReadContract(from io.Reader) (Contract, error) {
 func (s *ContractSpace) check() error {
 	if want := fmt.Sprintf("%s/%d/", s.Name, s.Schema); !nameForm.MatchString(s.Name) || s.Prefix != want {
 		return fmt.Errorf("name %.80q with prefix %.90q, want a name of a space and %.90q", s.Name, s.Prefix, want)
+	}
+	if s.Copies < 0 || s.Copies >= maxCopies {
+		return fmt.Errorf("copies: %d, want 0 to %d", s.Copies, maxCopies-1)
 	}
 	for i, axis := range s.Axes {
 		known := false
@@ -174,6 +187,17 @@ func (s *ContractSpace) Key(secret []byte, values ...any) (string, error) {
 	}
 	k, err := storeKeyOf(s.Prefix, contractKey{axes: &s.Axes, values: &values}, nil, secret)
 	return k.text, err
+}
+
+// ToDelete returns what is to be deleted so that nobody reads an old value under a key of
+// the store, in this order: the key, and then the copies that it may have, each of which
+// its own node has. A copy that is deleted before the key may be made anew of what is old.
+func (s *ContractSpace) ToDelete(key string) []string {
+	keys := []string{key}
+	for i := range s.Copies {
+		keys = append(keys, copyKeyOf(key, i+1))
+	}
+	return keys
 }
 
 // TagKey returns the key of the store for the version of a tag.

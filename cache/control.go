@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -84,7 +85,8 @@ func decodeControl(value []byte) (Control, bool) {
 func validSpace(space string) bool {
 	for i := len(space) - 1; i > 0; i-- {
 		if space[i] == '/' {
-			return i+1 < len(space) && len(space)-i <= 11 && nameForm.MatchString(space[:i])
+			schema, err := strconv.ParseUint(space[i+1:], 10, 32)
+			return err == nil && strconv.FormatUint(schema, 10) == space[i+1:] && nameForm.MatchString(space[:i])
 		}
 		if space[i] < '0' || space[i] > '9' {
 			return false

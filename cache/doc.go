@@ -37,7 +37,7 @@
 //     processes, which a Bus tells, moments later; and as long as the store keeps
 //     what it was told: a node that fails over to a copy that lags does not.
 //   - With versions (Loaded.Version, Save) an older value never replaces a newer one
-//     that is in the store.
+//     that is in the store, of the same epoch.
 //   - No entry without a time to live, and no error of a loader in an entry; an
 //     absence (ErrNotFound) for a short time of its own.
 //   - What does not decode, belongs to another key or another schema, or is not whole
@@ -47,7 +47,8 @@
 //     ErrNotInvalidated.
 //   - The source gets one load a key and process at a time, whatever happens; of many
 //     keys at the same time so many as LimitConfig lets through, which adapts
-//     itself. Who is one too many gets an old value or ErrShed.
+//     itself. Who is one too many gets an old value or ErrShed. After a load that
+//     failed a process leaves the key alone for a moment: PauseConfig.
 //
 // # Stale values
 //

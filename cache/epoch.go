@@ -186,8 +186,10 @@ func decodeEpoch(value []byte) (number uint64, written time.Time, whole bool) {
 // SpaceConfig.Epochs; ErrNotInvalidated: the fleet could not be told, and it is
 // repeated, see InvalidationConfig.
 //
-// All of the space is cold then. Versions must go on growing: an entry of a higher
-// version that the fleet still has is not replaced, dead though it is.
+// All of the space is cold then. Versions may begin anew, as those of a source that was
+// restored: an entry of before that has a higher one refuses the first value that is
+// loaded, and is removed, so that the next Get loads once more, and what that brings is
+// stored; with LifeConfig.HoldOff, after that. A hold-off of before goes on to its end.
 func (s *Space[K, V]) BumpEpoch(ctx context.Context) error {
 	switch {
 	case s.m.ctx.Err() != nil:

@@ -50,6 +50,13 @@ func (e Erased) Removed() (n int) {
 // for a second, and has them in memory for L1Config.TTL. Counters have no tags. What
 // other caches, copies of memory and backups have is for others to erase.
 //
+// Writes that the source does not have yet (WriteBehindConfig) are not touched. The
+// journal has their keys and values readable, but for what codecs encrypt, those that
+// were set aside too; their process hands them out, and the source gets them. So first
+// Delete the rows, which comes after all that the journal has of them, Flush, and
+// DropWrites what DeadWrites lists of them. The file of a local journal may have the
+// bytes of what is done until others take their place.
+//
 // With an error the report says what was removed until then; to repeat it does no harm,
 // and nobody else does: of what fails the tag alone is invalidated later.
 // ErrNotInvalidated: the fleet could not be told, or not all of it could be seen;

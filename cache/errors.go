@@ -18,10 +18,11 @@ var (
 	// a loader.
 	ErrNoLoader = errors.New("cache: no loader")
 
-	// ErrNoSave: Put was called on a space without Save. Nothing was written.
+	// ErrNoSave: Put was called on a space without Save, or Delete on one without Remove.
+	// Nothing was written.
 	ErrNoSave = errors.New("cache: no Save")
 
-	// ErrLoadTimeout: the loader took longer than LoadTimeout. Nothing was stored.
+	// ErrLoadTimeout: the loader took longer than Loads.Timeout. Nothing was stored.
 	ErrLoadTimeout = errors.New("cache: the loader took too long")
 
 	// ErrClosed: the manager was closed.
@@ -65,14 +66,30 @@ func (e *KeyError) Error() string {
 // Unwrap returns the guard's error.
 func (e *KeyError) Unwrap() error { return e.Err }
 
-// PanicError is what all callers of a load get whose loader panicked.
+// PanicError is a panic of a function that a space or a call was given: a loader, Save,
+// Validate, Clone, a Codec, AppendKey and so on. On no path does it go on as a panic, in
+// the caller's goroutine or in one that nobody could recover it in: whoever the function
+// was called for, be it many callers of one load, gets it as an error. What the function
+// was for has not been done; of a Save nobody knows, and the entry is deleted. A codec
+// that panics does not encode, or not decode: see Codec.
+//
+// Where writes wait for the source (WriteBehind), what Put does with a value in its
+// caller's goroutine panics there as ever. And what is told of errors and of time must not
+// panic, for then there is nobody to be told: OnError, OnDead, Observer and Tracer.
 type PanicError struct {
+	In    string // which function: "the loader", "Validate", "Codec.Encode"; "": one of those that are rarer
 	Value any    // of the panic
-	Stack []byte // of the loader's goroutine
+	Stack []byte // of its goroutine
 }
 
 // Error shows the value, not the stack.
-func (e *PanicError) Error() string { return fmt.Sprintf("cache: the loader panicked: %v", e.Value) }
+func (e *PanicError) Error() string {
+	in := e.In
+	if in == "" {
+		in = "a function that it was given"
+	}
+	return fmt.Sprintf("cache: %s panicked: %v", in, e.Value)
+}
 
 // Unwrap returns the value if it is an error.
 func (e *PanicError) Unwrap() error {

@@ -20,7 +20,7 @@ import (
 // and, through the Bus, in other processes; but while the Bus is away too MaxAge is
 // all that bounds it.
 type FallbackConfig struct {
-	MaxBytes uint64        // of values and what they need beside; 0: there is no fallback
+	MaxBytes uint64        // of keys, values and what they need beside, as in L1Config; 0: there is no fallback
 	MaxAge   time.Duration // since the load; 0 means 30 s. Past its time to live a value is handed out as LifeConfig says
 }
 
@@ -153,7 +153,7 @@ func (f *fallback[K, V]) put(key K, generation, turn uint64, a answer[V]) {
 	if !now.Before(ends) || f.generation(a.id) != generation {
 		return
 	}
-	s := &spare[V]{answer: a, generation: generation, turn: turn, ends: ends, weight: uint32(min(2*len(a.payload)+2*l1Overhead, 1<<31))}
+	s := &spare[V]{answer: a, generation: generation, turn: turn, ends: ends, weight: spareWeight(key, &a)}
 	if there, found := f.there(key); found {
 		s.hits.Store(there.hits.Load())
 	}

@@ -85,7 +85,7 @@ func call[T any](ctx context.Context, timeout time.Duration, start func(func()) 
 		o := outcome{err: errGoexit}
 		defer func() {
 			if p := recover(); p != nil {
-				o.err = &PanicError{Value: p, Stack: debug.Stack()}
+				o.err = &PanicError{In: "the loader", Value: p, Stack: debug.Stack()}
 			}
 			done <- o
 			cancel()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"sync/atomic"
 	"time"
 )
 
@@ -51,8 +52,9 @@ type answer[V any] struct {
 	checked time.Time // with the source; zero: when it was loaded
 	envelope
 	source Source
-	opened time.Time // when it was looked at; else zero
-	own    bool      // nobody else has the value
+	opened time.Time    // when it was looked at; else zero
+	own    bool         // nobody else has the value
+	sole   *atomic.Bool // it cannot be copied: whether a caller has it; nil: it can, see free
 
 	// decided is when the request was sent whose reply makes it true; zero: none does.
 	// It is no answer to who came later, maybe after an invalidation: see cameAfter.
@@ -69,27 +71,32 @@ func (s *Space[K, V]) Get(ctx context.Context, key K) (v V, meta Meta, err error
 		meta = metaL1(h, now)
 		if s.flat {
 			v = h.value
-		} else {
-			v = s.cfg.Clone(h.value)
+		} else if v, err = s.clone(h.value); err != nil {
+			return s.getBy(ctx, key, s.cfg.Load, false) // as fromL1 has it: a miss
 		}
 		return
 	}
-	return s.GetWith(ctx, key, s.cfg.Load)
+	return s.getBy(ctx, key, s.cfg.Load, false)
 }
 
 // GetWith is Get with a loader for this call. Callers who ask for the same key at
 // the same time share the loader of the first. With nil it only looks.
 func (s *Space[K, V]) GetWith(ctx context.Context, key K, load Loader[K, V]) (V, Meta, error) {
-	if session := sessionOf(ctx); session != nil {
-		return s.getInSession(ctx, session, key, load)
-	}
-	if s.m.watched() {
-		return s.observedGet(ctx, key, load)
-	}
-	return s.getWith(ctx, key, load)
+	return s.getBy(ctx, key, load, true)
 }
 
-func (s *Space[K, V]) getWith(ctx context.Context, key K, load Loader[K, V]) (V, Meta, error) {
+// getBy is GetWith; ofCall is false for the loader of the space.
+func (s *Space[K, V]) getBy(ctx context.Context, key K, load Loader[K, V], ofCall bool) (V, Meta, error) {
+	if session := sessionOf(ctx); session != nil {
+		return s.getInSession(ctx, session, key, load, ofCall)
+	}
+	if s.m.watched() {
+		return s.observedGet(ctx, key, load, ofCall)
+	}
+	return s.getWith(ctx, key, load, ofCall)
+}
+
+func (s *Space[K, V]) getWith(ctx context.Context, key K, load Loader[K, V], ofCall bool) (V, Meta, error) {
 	var none V
 	if err := s.m.ctx.Err(); err != nil {
 		return none, Meta{}, ErrClosed
@@ -98,7 +105,7 @@ func (s *Space[K, V]) getWith(ctx context.Context, key K, load Loader[K, V]) (V,
 		return v, meta, err
 	}
 	if mode := s.Bypassed(); mode != BypassNothing {
-		return s.through(ctx, key, load, mode)
+		return s.through(ctx, key, load, ofCall, mode)
 	}
 	s.hot.touch(key)
 	epoch, known := s.epochOf(ctx)
@@ -114,7 +121,7 @@ func (s *Space[K, V]) getWith(ctx context.Context, key K, load Loader[K, V]) (V,
 		s.counters.filtered.Add(1)
 		return none, Meta{Source: FromFilter}, ErrNotFound
 	}
-	q := query[K, V]{key: key, store: k, load: load, late: true}
+	q := query[K, V]{key: key, store: k, load: load, ofCall: ofCall, late: true}
 	v, meta, err := s.fromFleet(ctx, &q)
 	if q.result != nil {
 		return s.deliver(q.result)

@@ -46,6 +46,8 @@ type HotKey struct {
 	Share float64 // of all Gets of the space, at least
 }
 
+const maxCopies = 16 // of a hot key, with its entry
+
 func (c HotConfig) withDefaults() (HotConfig, error) {
 	switch {
 	case c.Keys < 0 || c.Keys > 1000:
@@ -56,7 +58,7 @@ func (c HotConfig) withDefaults() (HotConfig, error) {
 		return c, configError("Hot.Rate", c.Rate, "0 or more")
 	case c.HalfLife < 0 || c.HalfLife > time.Hour:
 		return c, configError("Hot.HalfLife", c.HalfLife, "0 to 1 h")
-	case c.Copies < 0 || c.Copies > 16:
+	case c.Copies < 0 || c.Copies > maxCopies:
 		return c, configError("Hot.Copies", c.Copies, "0 to 16")
 	case c.Keys == 0 && (c.PinBytes > 0 || c.Copies > 1):
 		return c, configError("Hot", fmt.Sprintf("PinBytes %d, Copies %d", c.PinBytes, c.Copies), "Keys with them")
@@ -182,9 +184,10 @@ func (s *Space[K, V]) pin(key K, weight uint32) (uint32, bool) {
 }
 
 // timed gives a value the time to live that SpaceConfig.TTLFor says.
-func (s *Space[K, V]) timed(key K, l Loaded[V]) Loaded[V] {
+func (s *Space[K, V]) timed(key K, l Loaded[V]) (_ Loaded[V], err error) {
+	defer caught("TTLFor", &err)
 	if s.cfg.TTLFor != nil && l.TTL <= 0 {
 		l.TTL = s.cfg.TTLFor(key, l.Value)
 	}
-	return l
+	return l, nil
 }

@@ -21,8 +21,12 @@ const copyLease = 2 * time.Second
 
 // copyKey returns the key of a copy, numbered from 1, and false if it were too long.
 func (k storeKey) copyKey(number int) (string, bool) {
-	text := k.text + string(copyMark) + strconv.Itoa(number)
+	text := copyKeyOf(k.text, number)
 	return text, len(text) <= maxWireKey
+}
+
+func copyKeyOf(key string, number int) string {
+	return key + string(copyMark) + strconv.Itoa(number)
 }
 
 // pickCopy returns the key of a copy of a hot key, by chance; false: the entry itself is

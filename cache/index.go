@@ -49,6 +49,9 @@ var ErrOutOfStep = errors.New("cache: index and value do not agree")
 // NewIndex returns an index of the space, or an error that matches ErrConfig. Make it
 // before the space is written.
 func NewIndex[I Key, K Key, V any](of *Space[K, V], cfg IndexConfig[I, K, V]) (*Index[I, K, V], error) {
+	if of == nil || of.m == nil {
+		return nil, configError("space", "nil", "one of NewSpace")
+	}
 	if cfg.Load == nil || cfg.Names == nil {
 		return nil, configError("Load, Names", "nil", "both")
 	}

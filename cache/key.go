@@ -169,7 +169,8 @@ var builders = sync.Pool{New: func() any { return new(KeyBuilder) }}
 
 // storeKeyOf returns the key of the store for a key of the space whose prefix is
 // given. The guard may refuse it. The secret is for personal fields.
-func storeKeyOf[K Key](prefix string, key K, guard func(K) error, secret []byte) (storeKey, error) {
+func storeKeyOf[K Key](prefix string, key K, guard func(K) error, secret []byte) (_ storeKey, err error) {
+	defer caught("AppendKey or GuardKey", &err)
 	b := builders.Get().(*KeyBuilder)
 	defer builders.Put(b)
 	*b = KeyBuilder{text: append(b.text[:0], prefix...), prefix: prefix, secret: secret}

@@ -71,8 +71,6 @@ type held[V any] struct {
 }
 
 const (
-	// About what an entry needs in memory beside its value, in bytes.
-	l1Overhead = 256
 	// Of MaxBytes for one generation, which takes 8.
 	bytesPerStripe = 1024
 	minStripes     = 1 << 8
@@ -210,12 +208,12 @@ func (s *Space[K, V]) fromL1(key K, epoch uint64) (v V, meta Meta, found bool) {
 	if !found || !s.holdsStill(h) {
 		return v, meta, false
 	}
-	v, copied := s.plainCopy(h.value)
-	if !copied {
-		var err error
-		if v, err = s.cfg.Codec.Decode(h.payload, h.id[:]); err != nil {
-			return v, meta, false
-		}
+	v, copied, err := s.plainCopy(h.value)
+	if !copied && err == nil {
+		v, err = s.decode(h.payload, h.id)
+	}
+	if err != nil { // a miss; and what panics is told there, or where it was kept
+		return v, meta, false
 	}
 	s.counters.l1Hits.add()
 	return v, metaL1(h, now), true
@@ -233,7 +231,7 @@ func (s *Space[K, V]) holdsStill(h *held[V]) bool {
 // keepL1 keeps a fresh value in this process. An absence is not kept: whoever
 // creates the key may have no way to say so here.
 func (s *Space[K, V]) keepL1(key K, generation uint64, a *answer[V]) {
-	if s.l1 == nil || a.negative || s.l1.generation(a.id) != generation {
+	if s.l1 == nil || a.negative || a.sole != nil || s.l1.generation(a.id) != generation {
 		return
 	}
 	wall, now := time.Now(), s.l1.now()
@@ -242,14 +240,18 @@ func (s *Space[K, V]) keepL1(key K, generation uint64, a *answer[V]) {
 		return
 	}
 	h := held[V]{id: a.id, generation: generation, epoch: a.epoch, version: a.version, stored: now - wall.Sub(a.stored), ends: now + left,
-		weight: uint32(min(l1Overhead+uint64(len(a.payload))+uint64(len(s.prefix)), 1<<31))}
+		weight: s.heldWeight(key, a)}
 	// Nobody else may change it: what the caller gets is another copy.
-	if h.value = a.value; !s.flat {
-		if h.payload = bytes.Clone(a.payload); s.cfg.Clone == nil {
-			var none V
-			h.value = none
-		} else {
-			h.value = s.cfg.Clone(a.value)
+	switch {
+	case s.flat:
+		h.value = a.value
+	case s.cfg.Clone == nil:
+		h.payload = bytes.Clone(a.payload)
+	default:
+		var err error
+		if h.value, err = s.clone(a.value); err != nil {
+			s.m.tell(s.name, err)
+			return
 		}
 	}
 	h.checked = lastChecked(a)

@@ -252,7 +252,7 @@ type slowScans struct {
 
 func (s *slowScans) ScanKeys(ctx context.Context, prefix string, visit func([]string) error) error {
 	if s.slow.Load() {
-		if err := pauseFor(ctx, time.Minute); err != nil {
+		if err := pause(ctx, time.Minute); err != nil {
 			return err
 		}
 	}

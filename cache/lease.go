@@ -127,16 +127,9 @@ func (s *Space[K, V]) watchHolder(w *wait, holder Lease) {
 // nap waits, each time a little longer.
 func (s *Space[K, V]) nap(ctx context.Context, w *wait) error {
 	// Half of it by chance, so that processes do not ask in step.
-	pause := w.pause/2 + time.Duration(s.m.cfg.random()*float64(w.pause/2))
+	gap := w.pause/2 + time.Duration(s.m.cfg.random()*float64(w.pause/2))
 	w.pause = min(w.pause*3/2, lastPoll)
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return pause(ctx, gap)
 }
 
 // recheck looks once more, for a store without leases: the flight may have begun

@@ -182,7 +182,7 @@ func (l *limiter) await(ctx context.Context, turn chan struct{}, place *list.Ele
 // release is called when the load has ended, by returning: one that nobody waits
 // for any more is still the source's.
 func (l *limiter) release(took time.Duration, err error) {
-	overloaded := err != nil && l.cfg.Overloaded != nil && l.cfg.Overloaded(err)
+	overloaded := l.isOverload(err)
 	answered := err == nil || errors.Is(err, ErrNotFound)
 	now := time.Now()
 	l.mu.Lock()
@@ -196,6 +196,12 @@ func (l *limiter) release(took time.Duration, err error) {
 		l.inFlight++
 		close(turn)
 	}
+}
+
+// isOverload is Overloaded; if that panics it has said nothing: the place is to be given back.
+func (l *limiter) isOverload(err error) (is bool) {
+	defer func() { _ = recover() }()
+	return err != nil && l.cfg.Overloaded != nil && l.cfg.Overloaded(err)
 }
 
 // now returns the bound, and how many are under way and wait.

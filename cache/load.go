@@ -13,6 +13,7 @@ const attempts = 3
 // produce makes the value that is missing or old: it gets a lease, loads, and
 // stores. It runs in the flight of the key.
 func (s *Space[K, V]) produce(ctx context.Context, q query[K, V], f *flight[answer[V]]) (a answer[V], err error) {
+	defer caught("", &err)
 	leave, err := s.enter(ctx, q.key, toLoad)
 	if err != nil {
 		return a, err
@@ -49,6 +50,7 @@ func (s *Space[K, V]) produce(ctx context.Context, q query[K, V], f *flight[answ
 			s.counters.reloads.Add(1)
 			q.seen = 0
 		case filled == Older:
+			s.dropDead(ctx, q.store)
 			looked := time.Now()
 			if newer, usable := s.lookup(ctx, q.store); usable && looked.Before(newer.soft) {
 				s.hit(&newer)
@@ -65,50 +67,40 @@ func (s *Space[K, V]) produce(ctx context.Context, q query[K, V], f *flight[answ
 // loadAndStore asks the loader, and stores what it says, under the lease if there
 // is one. An absence is an answer, no error.
 func (s *Space[K, V]) loadAndStore(ctx context.Context, q query[K, V], r right[V]) (a answer[V], filled Filled, err error) {
+	back := s.release // what is done with the lease, on every way out of here but by a fill
+	defer func() { back(ctx, q, r) }()
 	unstored := q.away || q.past != BypassNothing
 	early := !unstored && s.tagsBefore(ctx, q.known, q.store)
 	spare := s.spares.generation(q.store.identity)
 	begun := time.Now()
-	loading, ended := s.observe(ctx, OpLoad)
-	loaded, err := call(loading, s.cfg.Loads.Timeout, s.m.run, func(ctx context.Context) (Loaded[V], error) {
-		return limited(ctx, s.limit, &s.counters, 1, func(ctx context.Context) (Loaded[V], error) { return q.load(ctx, q.key) })
-	})
-	ended(Outcome{Err: err})
-	negative := errors.Is(err, ErrNotFound)
-	if err == nil && s.cfg.Validate != nil {
-		if err = s.cfg.Validate(q.key, loaded.Value); err != nil {
-			s.counters.refused.Add(1)
-			err = fmt.Errorf("%w: %w", ErrInvalidValue, err)
-		}
-	}
-	if err != nil && !negative {
+	loaded, negative, err := s.loadOne(ctx, q)
+	if err != nil {
 		s.countLoadError(err, 1)
-		s.release(ctx, q, r)
 		return a, 0, fmt.Errorf("cache: load %s: %w", s.name, err)
 	}
 	took := time.Since(begun)
-	if !negative {
-		loaded = s.timed(q.key, loaded)
-	}
 	if unstored {
-		return s.sealUnstored(q, loaded, negative, took, spare)
+		a, filled, err = s.sealUnstored(q, loaded, negative, took, spare)
+		s.unstorable(err)
+		return a, filled, nil
 	}
 	l := tagging[K, V]{store: &q.store, key: q.key, loaded: loaded, negative: negative}
 	if s.tagsAfter(ctx, q.known, begun, &l); l.err != nil {
-		s.release(ctx, q, r)
+		s.countLoadError(l.err, 1)
 		return a, 0, l.err
 	}
 	a, entry, err := s.seal(q.store, loaded, negative, took)
 	if err != nil {
-		s.release(ctx, q, r)
-		return a, 0, err
+		s.unstorable(err)
+		return a, 0, nil
 	}
 	if loaded.NoStore || (negative && s.cfg.Life.NoNegative) {
-		s.release(ctx, q, r)
+		if negative && q.seen != 0 {
+			back = s.dropGone
+		}
 		return a, 0, nil
 	}
 	if l.young || early || !l.storable {
-		s.release(ctx, q, r)
 		if l.young && !early && l.storable {
 			return a, Lost, nil // an invalidation may have overtaken it
 		}
@@ -116,11 +108,11 @@ func (s *Space[K, V]) loadAndStore(ctx context.Context, q query[K, V], r right[V
 	}
 	if !q.ahead && !s.watch.mayFill() {
 		s.counters.fillsSkipped.Add(1)
-		s.release(ctx, q, r)
 		s.keepSpare(q, spare, a)
 		return a, 0, nil
 	}
 	a.decided = time.Now()
+	back = s.releaseBehind // unless it was filled, which nobody knows after an error
 	filled, err = s.store(ctx, q, r, entry)
 	if err != nil {
 		s.storeFailed(ctx, err)
@@ -128,12 +120,33 @@ func (s *Space[K, V]) loadAndStore(ctx context.Context, q query[K, V], r right[V
 		s.keepSpare(q, spare, a)
 		return a, 0, nil
 	}
+	back = keepLease
 	s.spares.drop(q.key)
 	s.countFilled(filled)
 	if filled == Stored && s.overtaken(ctx, q.store)[0] {
 		filled = Lost
 	}
 	return a, filled, nil
+}
+
+// loadOne asks the loader, and says whether the source has nothing. What it returns is
+// valid, and has its time to live.
+func (s *Space[K, V]) loadOne(ctx context.Context, q query[K, V]) (loaded Loaded[V], negative bool, err error) {
+	loading, ended := s.observe(ctx, OpLoad)
+	loaded, err = call(loading, s.cfg.Loads.Timeout, s.m.run, func(ctx context.Context) (Loaded[V], error) {
+		return limited(ctx, s.limit, &s.counters, 1, func(ctx context.Context) (Loaded[V], error) { return q.load(ctx, q.key) })
+	})
+	ended(Outcome{Err: err})
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return loaded, true, nil
+	case err == nil:
+		err = s.validate(q.key, loaded.Value)
+	}
+	if err == nil {
+		loaded, err = s.timed(q.key, loaded)
+	}
+	return loaded, false, err
 }
 
 // store stores the entry as the right to load allows.
@@ -164,50 +177,4 @@ func (s *Space[K, V]) countFilled(f Filled) {
 	case Older:
 		s.counters.refusedOld.Add(1)
 	}
-}
-
-// release gives the lease back, so that the next caller need not wait for its end.
-func (s *Space[K, V]) release(ctx context.Context, q query[K, V], r right[V]) {
-	if r.state != Won {
-		return
-	}
-	// Also if the load failed because its context ended, or the manager is closed.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	s.storeFailed(ctx, s.m.leaser.Release(ctx, q.store.text, r.lease))
-}
-
-// seal makes the entry of what was loaded, and the answer to callers.
-func (s *Space[K, V]) seal(k storeKey, loaded Loaded[V], negative bool, took time.Duration) (a answer[V], e Entry, err error) {
-	a.value, a.id, a.source, a.turn, a.asked = loaded.Value, k.identity, FromLoader, k.turn, k.asked
-	now := time.Now()
-	life := s.cfg.Life
-	ttl := life.NegativeTTL
-	hold := time.Duration(0)
-	if negative {
-		var none V
-		a.value = none
-	} else {
-		if a.payload, err = s.cfg.Codec.Encode(loaded.Value, k.identity[:]); err != nil {
-			return a, e, err
-		}
-		if ttl = loaded.TTL; ttl <= 0 {
-			ttl = life.TTL
-		}
-		hold = max(life.StaleOnError, life.StaleWhileRevalidate)
-	}
-	ttl = jittered(min(ttl, maxTTL), life, s.m.cfg.random())
-	a.envelope = envelope{schema: s.cfg.Schema, identity: k.identity, version: loaded.Version, epoch: k.epoch, negative: negative, tags: k.marks,
-		stored: now, soft: now.Add(ttl), hard: now.Add(ttl + hold), delta: took, payload: a.payload}
-	e = Entry{Value: a.encode(), Version: loaded.Version, TTL: min(ttl+hold, maxTTL)}
-	return a, e, nil
-}
-
-// jittered spreads a time to live by u, a random number in [0,1).
-func jittered(ttl time.Duration, life LifeConfig, u float64) time.Duration {
-	part := life.Jitter * (2*u - 1)
-	if life.Ceiling {
-		part = -life.Jitter * u
-	}
-	return max(time.Millisecond, min(ttl+time.Duration(part*float64(ttl)), maxTTL))
 }

@@ -89,13 +89,3 @@ func (s *Space[K, V]) decodeInto(k storeKey, e Entry, a *answer[V]) (err error) 
 	a.payload, a.id, a.source, a.turn, a.asked = a.envelope.payload, k.identity, FromL2, k.turn, k.asked
 	return nil
 }
-
-// decode never panics, whatever the codec makes of bytes from outside.
-func (s *Space[K, V]) decode(payload []byte, id identity) (v V, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &PanicError{Value: p}
-		}
-	}()
-	return s.cfg.Codec.Decode(payload, id[:])
-}

@@ -61,6 +61,9 @@ func NewManager(cfg ManagerConfig) (*Manager, error) {
 	case cfg.NoStore:
 		return nil, configError("NoStore", true, "no Store")
 	}
+	if err := checkStore("Store", cfg.Store); err != nil {
+		return nil, err
+	}
 	if cfg.Background < 0 {
 		return nil, configError("Background", cfg.Background, "0 or more")
 	}

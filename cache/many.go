@@ -21,6 +21,10 @@ type Answer[V any] struct {
 // if the source fails, or is slower than LoadsConfig.SoftTimeout; a call that waits for
 // other keys anyway waits for it too. Each key has an Answer of its own; those of the
 // others are valid whatever became of it.
+//
+// Keys that are loaded one by one, for want of LoadMany or of a lease, wait for their turn
+// as long as ctx lasts: no more of them are loaded at a time than LimitConfig and
+// BulkheadConfig admit, and a call gets no ErrShed for its own sake, only for others'.
 func (s *Space[K, V]) GetMany(ctx context.Context, keys []K) map[K]Answer[V] {
 	if session := sessionOf(ctx); session != nil {
 		return s.getManyInSession(ctx, session, keys)
@@ -119,10 +123,13 @@ func (s *Space[K, V]) getMany(ctx context.Context, asked []query[K, V], answers 
 		}
 	}
 	results := make([]Answer[V], len(others))
-	atOnce(len(others), func(n int) {
+	begun := s.inTurn(ctx, len(others), func(n int) {
 		i, r := others[n], &results[n]
 		r.Value, r.Meta, r.Err = s.answer(ctx, &asked[i], found[i].generation, &found[i].a, found[i].usable)
 	})
+	for n := range results[begun:] {
+		results[begun+n].Err = ctx.Err()
+	}
 	for n, i := range others {
 		answers[asked[i].key] = results[n]
 	}

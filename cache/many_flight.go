@@ -34,7 +34,7 @@ func withoutOld[K Key, V any](asked []query[K, V]) (n int) {
 // awaitMany joins the loads of the keys, and is await for each. Those without an old
 // value are first: if they take long the others get what is new by then.
 func (s *Space[K, V]) awaitMany(ctx context.Context, asked []query[K, V], answers map[K]Answer[V]) {
-	if len(asked) == 0 {
+	if asked = s.notHeld(asked, answers); len(asked) == 0 {
 		return
 	}
 	joined := time.Now()
@@ -100,6 +100,9 @@ func (w *manyWait[K, V]) landed(q *query[K, V], err error) {
 	case err == nil && !p.leads && cameAfter(w.joined, p.flight.result.decided):
 		w.anew = append(w.anew, query[K, V]{key: q.key, store: q.store, load: q.load})
 		return
+	case err == nil && !p.flight.result.free():
+		w.anew = append(w.anew, query[K, V]{key: q.key, store: q.store, load: q.load})
+		return
 	case err == nil:
 		a.Value, a.Meta, a.Err = s.deliver(&p.flight.result)
 	case p.old != nil && !errors.Is(err, ErrClosed):
@@ -112,7 +115,7 @@ func (w *manyWait[K, V]) landed(q *query[K, V], err error) {
 		q.many = &part[V]{shed: true}
 		w.shed = append(w.shed, *q)
 		return
-	case errors.Is(err, ErrShed):
+	case errors.Is(err, ErrShed) && q.past == BypassNothing:
 		a = s.shedAnswer(*q, err)
 	default:
 		a.Err = err
@@ -151,6 +154,7 @@ func (s *Space[K, V]) joinMany(ctx context.Context, asked []query[K, V]) {
 // flyMany makes the values. It belongs to none of its callers, and gives way if each of
 // them has an old one.
 func (s *Space[K, V]) flyMany(ctx context.Context, led []query[K, V]) {
+	ctx = withCaller(ctx)
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	defer context.AfterFunc(s.m.ctx, func() { cancel(ErrClosed) })()

@@ -13,11 +13,16 @@ func (s *Space[K, V]) produceMany(ctx context.Context, led []query[K, V]) {
 	leave = sync.OnceFunc(leave)
 	defer leave()
 	s.flush(led)
+	if led[0].past != BypassNothing { // and so all of them
+		s.loadPast(ctx, admitted)
+		return
+	}
 	alone := s.loadRounds(ctx, admitted, leave)
-	atOnce(len(alone), func(i int) {
+	s.inTurn(ctx, len(alone), func(i int) { // the rest land with the error of the context
 		q := alone[i]
 		s.flights.fly(q.store.flight(), q.many.flight, func(f *flight[answer[V]]) (answer[V], error) {
 			a, err := s.produce(ctx, q, f)
+			err = s.noted(ctx, &q, true, err)
 			if cause := context.Cause(ctx); err != nil && cause != nil {
 				return a, cause
 			}
@@ -41,7 +46,7 @@ func (s *Space[K, V]) loadRounds(ctx context.Context, all []query[K, V], leave f
 		late := time.Since(begun) > 2*life+2*time.Second // as obtain has it
 		r := s.leaseRound(ctx, pending, late)
 		if ctx.Err() != nil {
-			r.giveBack(ctx, s)
+			r.won.giveBack(ctx, s)
 			return nil // who waits is told why
 		}
 		s.loadWon(ctx, &r.won)
@@ -98,9 +103,4 @@ func (s *Space[K, V]) leaseRound(ctx context.Context, pending []query[K, V], lat
 		}
 	}
 	return r
-}
-
-// giveBack gives back the leases of a round that nothing is loaded for.
-func (r *leaseRound[K, V]) giveBack(ctx context.Context, s *Space[K, V]) {
-	atOnce(len(r.won.queries), func(i int) { s.release(ctx, r.won.queries[i], r.won.rights[i]) })
 }

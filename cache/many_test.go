@@ -125,7 +125,7 @@ func TestGetManyStampede(t *testing.T) {
 
 func TestGetManyFails(t *testing.T) {
 	src := new(manySource)
-	s := newUsers(t, newManager(t, NewMemory()), func(c *SpaceConfig[userKey, user]) { c.LoadMany = src.load })
+	s := newUsers(t, newManager(t, NewMemory()), func(c *SpaceConfig[userKey, user]) { c.LoadMany, c.Pause.Disabled = src.load, true })
 	src.fails.Store(true)
 	for k, a := range s.GetMany(t.Context(), hundred()) {
 		if !errors.Is(a.Err, errAway) {

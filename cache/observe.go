@@ -97,9 +97,9 @@ func (s *Space[K, V]) observe(ctx context.Context, op Operation) (context.Contex
 }
 
 // observedGet is GetWith for those who want to know of it.
-func (s *Space[K, V]) observedGet(ctx context.Context, key K, load Loader[K, V]) (V, Meta, error) {
+func (s *Space[K, V]) observedGet(ctx context.Context, key K, load Loader[K, V], ofCall bool) (V, Meta, error) {
 	ctx, ended := s.observe(ctx, OpGet)
-	v, meta, err := s.getWith(ctx, key, load)
+	v, meta, err := s.getWith(ctx, key, load, ofCall)
 	ended(Outcome{Err: err, Source: meta.Source})
 	return v, meta, err
 }

@@ -153,7 +153,7 @@ func TestUnobservedCostsNothing(t *testing.T) {
 		}
 	}
 	get()
-	inside := testing.AllocsPerRun(100, func() { _, _, _ = s.getWith(context.Background(), ada, nil) })
+	inside := testing.AllocsPerRun(100, func() { _, _, _ = s.getWith(context.Background(), ada, nil, true) })
 	if n := testing.AllocsPerRun(100, get); n != inside {
 		t.Errorf("a hit of level 1 allocates %v times, and %v times inside", n, inside)
 	}

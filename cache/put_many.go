@@ -12,8 +12,10 @@ type Pair[K Key, V any] struct {
 	Value V
 }
 
-// PutMany is Put for many keys: one call of SaveMany, and one round trip to each
-// node if all have versions; those that have none are deleted at the same time.
+// PutMany is Put for many keys: one call of SaveMany, and one batch of what has a version
+// and one of what has none and is deleted. On Redis a batch is one round trip to each node
+// (a second one where a node does not have the script yet), on Memcached two for each
+// 4096 keys.
 // If Validate or GuardKey refuses one, nothing is written. The error joins those of
 // all keys that the fleet could not be told of.
 func (s *Space[K, V]) PutMany(ctx context.Context, pairs []Pair[K, V]) (err error) {
@@ -56,7 +58,7 @@ func (s *Space[K, V]) PutMany(ctx context.Context, pairs []Pair[K, V]) (err erro
 	if err != nil {
 		return err
 	}
-	versions, err := s.cfg.SaveMany(ctx, pairs)
+	versions, err := s.saveMany(ctx, pairs)
 	if err == nil && len(versions) != len(pairs) {
 		err = fmt.Errorf("cache: SaveMany returned %d versions for %d pairs", len(versions), len(pairs))
 	}
@@ -69,14 +71,25 @@ func (s *Space[K, V]) PutMany(ctx context.Context, pairs []Pair[K, V]) (err erro
 	return s.tellMany(ctx, pairs, keys, versions, storable)
 }
 
+// saveMany is SaveMany, as save is Save.
+func (s *Space[K, V]) saveMany(ctx context.Context, pairs []Pair[K, V]) (versions []uint64, err error) {
+	defer caught("SaveMany", &err)
+	return s.cfg.SaveMany(ctx, pairs)
+}
+
 // tellMany tells the fleet what was written.
 func (s *Space[K, V]) tellMany(ctx context.Context, pairs []Pair[K, V], keys []storeKey, versions []uint64, storable []bool) error {
 	var writes []Write
 	var at []int // the index of each write in pairs
 	var old []int
+	followed := make([]error, 2*len(pairs)) // and what TTLFor panicked with
 	for i, p := range pairs {
-		_, entry, err := s.seal(keys[i], s.timed(p.Key, Loaded[V]{Value: p.Value, Version: versions[i]}), false, 0)
-		if err != nil || versions[i] == 0 || !storable[i] || keys[i].noEpoch || s.Bypassed() != BypassNothing || s.m.batch == nil {
+		set := versions[i] != 0 && storable[i] && !keys[i].noEpoch && s.Bypassed() == BypassNothing && s.m.batch != nil
+		var entry Entry
+		if set {
+			entry, set, followed[len(pairs)+i] = s.sealWrite(keys[i], p.Key, Loaded[V]{Value: p.Value, Version: versions[i]})
+		}
+		if !set {
 			old = append(old, i)
 			continue
 		}
@@ -100,17 +113,33 @@ func (s *Space[K, V]) tellMany(ctx context.Context, pairs []Pair[K, V], keys []s
 		}
 		s.overtaken(ctx, keys...)
 	}
-	errs := make([]error, len(old))
-	atOnce(len(old), func(n int) {
-		below := versions[old[n]]
-		if below == 0 || !storable[old[n]] {
-			below = AnyVersion
-		}
-		errs[n] = s.invalidate(ctx, pairs[old[n]].Key, keys[old[n]], below)
-	})
-	followed := make([]error, len(pairs))
+	followed = append(followed, s.endMany(ctx, pairs, keys, versions, storable, old))
 	if s.indexes.Load() != nil {
 		atOnce(len(pairs), func(i int) { followed[i] = s.wrote(ctx, pairs[i].Value) })
 	}
-	return errors.Join(append(errs, followed...)...)
+	return errors.Join(followed...)
+}
+
+// endMany invalidates those of the pairs that are not stored: in one batch, but for those
+// that have a version, of which a later one stays.
+func (s *Space[K, V]) endMany(ctx context.Context, pairs []Pair[K, V], keys []storeKey, versions []uint64, storable []bool, old []int) error {
+	var all []K
+	var stored []storeKey
+	var failed []int
+	for _, i := range old {
+		if versions[i] != 0 && storable[i] {
+			failed = append(failed, i)
+			continue
+		}
+		all, stored = append(all, pairs[i].Key), append(stored, keys[i])
+	}
+	errs := make([]error, len(failed), len(failed)+1)
+	atOnce(len(failed), func(n int) {
+		i := failed[n]
+		errs[n] = s.invalidate(ctx, pairs[i].Key, keys[i], versions[i])
+	})
+	if len(all) > 0 {
+		errs = append(errs, s.invalidateMany(ctx, all, stored))
+	}
+	return errors.Join(errs...)
 }

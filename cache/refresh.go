@@ -28,7 +28,7 @@ func xfetch(delta time.Duration, beta, u float64, left time.Duration) bool {
 // refresh loads the key anew, and nobody waits for it. If too many such loads are
 // under way it is left to a later caller.
 func (s *Space[K, V]) refresh(ctx context.Context, q query[K, V]) {
-	if q.load == nil {
+	if q.load == nil || s.held(&q, true) != nil {
 		return
 	}
 	select {

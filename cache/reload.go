@@ -20,14 +20,21 @@ func (s *Space[K, V]) Reload(ctx context.Context, key K, load Loader[K, V], enou
 	if load == nil {
 		return v, meta, ErrNoLoader
 	}
+	if mode := s.Bypassed(); mode != BypassNothing {
+		return s.reloadThrough(ctx, key, load, enough, mode)
+	}
 	k, err := s.keyOf(ctx, key)
 	if err != nil {
 		return v, meta, err
 	}
 	generation := s.l1.generation(k.identity)
-	q := query[K, V]{key: key, store: k, load: load}
+	q := query[K, V]{key: key, store: k, load: load, ofCall: true}
 	if a, usable := s.lookup(ctx, k); usable {
-		if enough != nil && !a.negative && time.Now().Before(a.soft) && enough(a.value) {
+		fresh := enough != nil && !a.negative && time.Now().Before(a.soft)
+		if fresh, err = isEnough(enough, a.value, fresh); err != nil {
+			return v, meta, err
+		}
+		if fresh {
 			s.keepL1(key, generation, &a)
 			s.hit(&a)
 			return s.deliver(&a)
@@ -35,4 +42,10 @@ func (s *Space[K, V]) Reload(ctx context.Context, key K, load Loader[K, V], enou
 		q.seen = a.stamp
 	}
 	return s.await(ctx, &q, nil, false)
+}
+
+// isEnough is enough of a value that is fresh.
+func isEnough[V any](enough func(V) bool, v V, fresh bool) (_ bool, err error) {
+	defer caught("enough", &err)
+	return fresh && enough(v), nil
 }

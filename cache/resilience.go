@@ -10,6 +10,7 @@ import (
 // does not.
 type resilience[K Key, V any] struct {
 	limit     *limiter        // nil: none
+	pauses    keyPauses       // of keys whose loads have failed
 	bulkheads *bulkheads[K]   // nil: none
 	spares    *fallback[K, V] // nil: none
 	watch     *watch
@@ -24,6 +25,7 @@ func (s *Space[K, V]) resilient() (err error) {
 	if s.spares, err = newFallback[K, V](s.cfg.Fallback); err != nil {
 		return err
 	}
+	s.pauses.cfg, s.pauses.random = s.cfg.Pause, s.m.cfg.random
 	s.limit, s.bulkheads = s.m.limiterOf(s.cfg.Limit), newBulkheads(s.cfg.Bulkhead)
 	s.watch = newWatch(s.cfg.Recovery, s.storeChanged)
 	return nil
@@ -33,6 +35,9 @@ func (s *Space[K, V]) resilient() (err error) {
 func (c SpaceConfig[K, V]) resilienceDefaults() (SpaceConfig[K, V], error) {
 	var err error
 	if c.Limit, err = c.Limit.withDefaults(c.Loads); err != nil {
+		return c, err
+	}
+	if c.Pause, err = c.Pause.withDefaults(); err != nil {
 		return c, err
 	}
 	if c.Bulkhead, err = c.Bulkhead.withDefaults(); err != nil {

@@ -95,6 +95,7 @@ func (h *resizeHistory) run() {
 }
 
 func (h *resizeHistory) transition(rng *rand.Rand, move func(string) error, states ...membership.State) {
+	h.last++
 	for i, state := range states {
 		for _, c := range rng.Perm(len(h.clients)) {
 			h.clients[c].sees(state)

@@ -21,13 +21,14 @@ type resize struct {
 	t       *testing.T
 	kind    membership.Kind
 	servers []*servertest.Server
+	last    uint64 // number of the transition; no two have the same
 }
 
 // The states of the third server, in the order in which a view goes through them.
 var joining = []membership.State{membership.Joining, membership.Announced, membership.Importing, membership.Active}
 
 func newResize(t *testing.T, kind membership.Kind) *resize {
-	f := &resize{t: t, kind: kind}
+	f := &resize{t: t, kind: kind, last: 5}
 	for range 3 {
 		if kind == membership.Redis {
 			f.servers = append(f.servers, servertest.Redis(t))
@@ -44,7 +45,7 @@ func (f *resize) members(state membership.State) (members []membership.Member) {
 	}
 	members[2].State = state
 	if state != membership.Active && state != membership.Left {
-		members[2].Transition = 5
+		members[2].Transition = f.last
 	}
 	return members
 }
@@ -128,8 +129,9 @@ func (f *resize) mover(from, to int) func(key string) error {
 	f.t.Helper()
 	ctx := context.Background()
 	if f.kind == membership.Redis {
-		o, n := transit.Redis{Client: f.redis(from)}, transit.Redis{Client: f.redis(to), Transition: 5}
+		o, n := transit.Redis{Client: f.redis(from)}, transit.Redis{Client: f.redis(to)}
 		return func(key string) error {
+			n.Transition = f.last
 			values, _, err := o.Copy(ctx, n, 0, key)
 			if err == nil {
 				_, err = o.Remove(ctx, values...)
@@ -173,7 +175,7 @@ func (f *resize) redis(server int) *redis.Client {
 // memcached is a client of one of the servers, without a router.
 func (f *resize) memcached(server int) *memcache.Client {
 	f.t.Helper()
-	client, err := memcache.New(memcache.Config{Address: f.servers[server].Addr(), ReplyTimeout: time.Minute})
+	client, err := memcache.New(memcache.Config{Address: f.servers[server].Addr(), DialTimeout: time.Minute, ReplyTimeout: time.Minute})
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -80,6 +80,6 @@ func dumpKeys(ctx context.Context, client memcachedDump, prefix string) ([]strin
 // DeleteMany is Scanner.DeleteMany.
 func (m *Memcached) DeleteMany(ctx context.Context, keys []string, holdOff time.Duration) []error {
 	errs := make([]error, len(keys))
-	atOnce(len(keys), func(i int) { errs[i] = m.Delete(ctx, keys[i], AnyVersion, holdOff) })
+	together(memcachedWidth, len(keys), func(i int) { errs[i] = m.Delete(ctx, keys[i], AnyVersion, holdOff) })
 	return errs
 }

@@ -152,10 +152,10 @@ func (s *Space[K, V]) oldest() time.Duration {
 }
 
 // getInSession is GetWith for a session.
-func (s *Space[K, V]) getInSession(ctx context.Context, session *Session, key K, load Loader[K, V]) (V, Meta, error) {
+func (s *Space[K, V]) getInSession(ctx context.Context, session *Session, key K, load Loader[K, V], ofCall bool) (V, Meta, error) {
 	ctx = WithSession(ctx, nil)
-	v, meta, err := s.GetWith(ctx, key, load)
-	return s.seen(ctx, session, key, load, Answer[V]{Value: v, Meta: meta, Err: err})
+	v, meta, err := s.getBy(ctx, key, load, ofCall)
+	return s.seen(ctx, session, key, load, ofCall, Answer[V]{Value: v, Meta: meta, Err: err})
 }
 
 // getManyInSession is GetMany for a session.
@@ -169,7 +169,7 @@ func (s *Space[K, V]) getManyInSession(ctx context.Context, session *Session, ke
 	results := make([]Answer[V], len(asked))
 	atOnce(len(asked), func(i int) {
 		r := &results[i]
-		r.Value, r.Meta, r.Err = s.seen(ctx, session, asked[i], s.cfg.Load, answers[asked[i]])
+		r.Value, r.Meta, r.Err = s.seen(ctx, session, asked[i], s.cfg.Load, false, answers[asked[i]])
 	})
 	for i, key := range asked {
 		answers[key] = results[i]
@@ -178,7 +178,7 @@ func (s *Space[K, V]) getManyInSession(ctx context.Context, session *Session, ke
 }
 
 // seen returns the answer if it is new enough for the session, and else one that is.
-func (s *Space[K, V]) seen(ctx context.Context, session *Session, key K, load Loader[K, V], a Answer[V]) (V, Meta, error) {
+func (s *Space[K, V]) seen(ctx context.Context, session *Session, key K, load Loader[K, V], ofCall bool, a Answer[V]) (V, Meta, error) {
 	var none V
 	absent := errors.Is(a.Err, ErrNotFound)
 	if a.Err != nil && !absent {
@@ -190,16 +190,16 @@ func (s *Space[K, V]) seen(ctx context.Context, session *Session, key K, load Lo
 	}
 	n := session.need(k.identity, time.Now())
 	end := time.Now().Add(s.cfg.Loads.Timeout)
-	for pause := 10 * time.Millisecond; n.unmet(a.Meta, absent); pause = min(2*pause, 250*time.Millisecond) {
+	for gap := 10 * time.Millisecond; n.unmet(a.Meta, absent); gap = min(2*gap, 250*time.Millisecond) {
 		if a.Meta.Source == FromLoader { // a replica that lags: it may have caught up soon
-			if time.Now().Add(pause).After(end) {
+			if time.Now().Add(gap).After(end) {
 				return none, Meta{}, ErrBehind
 			}
-			if err := pauseFor(ctx, pause); err != nil {
+			if err := pause(ctx, gap); err != nil {
 				return none, Meta{}, err
 			}
 		}
-		a.Value, a.Meta, a.Err = s.getNewer(ctx, key, load, n)
+		a.Value, a.Meta, a.Err = s.getNewer(ctx, key, load, ofCall, n)
 		if absent = errors.Is(a.Err, ErrNotFound); a.Err != nil && !absent {
 			return none, a.Meta, a.Err
 		}
@@ -214,10 +214,10 @@ func (s *Space[K, V]) seen(ctx context.Context, session *Session, key K, load Lo
 }
 
 // getNewer passes over this process, and over what is too old on the fleet.
-func (s *Space[K, V]) getNewer(ctx context.Context, key K, load Loader[K, V], n need) (V, Meta, error) {
+func (s *Space[K, V]) getNewer(ctx context.Context, key K, load Loader[K, V], ofCall bool, n need) (V, Meta, error) {
 	var none V
 	if s.Bypassed() != BypassNothing {
-		return s.getWith(ctx, key, load)
+		return s.getWith(ctx, key, load, ofCall)
 	}
 	k, err := s.keyOf(ctx, key)
 	if err != nil {
@@ -225,7 +225,7 @@ func (s *Space[K, V]) getNewer(ctx context.Context, key K, load Loader[K, V], n 
 	}
 	s.counters.sessionMisses.Add(1)
 	generation := s.l1.generation(k.identity)
-	q := query[K, V]{key: key, store: k, load: load}
+	q := query[K, V]{key: key, store: k, load: load, ofCall: ofCall}
 	a, usable := s.lookup(ctx, k)
 	if err := ctx.Err(); err != nil {
 		return none, Meta{}, err
@@ -240,15 +240,4 @@ func (s *Space[K, V]) getNewer(ctx context.Context, key K, load Loader[K, V], n 
 		q.seen = a.stamp // so that it is replaced
 	}
 	return s.await(ctx, &q, nil, false)
-}
-
-func pauseFor(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -41,6 +41,9 @@ type Space[K Key, V any] struct {
 
 // NewSpace returns a space of the manager, or an error that matches ErrConfig.
 func NewSpace[K Key, V any](m *Manager, cfg SpaceConfig[K, V]) (*Space[K, V], error) {
+	if m == nil || m.ctx == nil {
+		return nil, configError("manager", "nil, or its zero value", "one of NewManager")
+	}
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err

@@ -155,7 +155,7 @@ func TestNegative(t *testing.T) {
 }
 
 func TestErrorsAreNotStored(t *testing.T) {
-	inBubble(t, nil, func(t *testing.T, s *Space[userKey, user], src *source) {
+	inBubble(t, withoutPause, func(t *testing.T, s *Space[userKey, user], src *source) {
 		broken := errors.New("broken")
 		src.fail(broken, 0)
 		for want := range int64(3) {
@@ -180,7 +180,7 @@ func TestValidateAndNoStore(t *testing.T) {
 		}
 		return nil
 	}
-	inBubble(t, func(c *SpaceConfig[userKey, user]) { c.Validate = odd }, func(t *testing.T, s *Space[userKey, user], src *source) {
+	inBubble(t, func(c *SpaceConfig[userKey, user]) { c.Validate, c.Pause.Disabled = odd, true }, func(t *testing.T, s *Space[userKey, user], src *source) {
 		src.set(ada, Loaded[user]{})
 		if _, _, err := s.Get(t.Context(), ada); !errors.Is(err, ErrInvalidValue) {
 			t.Fatal(err)
@@ -197,7 +197,7 @@ func TestValidateAndNoStore(t *testing.T) {
 }
 
 func TestStaleOnErrorAndSoftTimeout(t *testing.T) {
-	inBubble(t, nil, func(t *testing.T, s *Space[userKey, user], src *source) {
+	inBubble(t, withoutPause, func(t *testing.T, s *Space[userKey, user], src *source) {
 		broken := errors.New("broken")
 		wantName(t, s, "Ada", FromLoader)
 		time.Sleep(6 * time.Minute)

@@ -46,7 +46,9 @@ type Stats struct {
 	Outdated      uint64 // of them, the source had another
 	Undecodable   uint64 // the codec refused the value
 	Refused       uint64 // values that Validate refused
+	Unstorable    uint64 // values that were handed out and not stored, for the codec fails: see Codec
 	Shed          uint64 // keys whose load was refused, and that had no old value: LimitConfig
+	Paused        uint64 // keys that were not loaded, for a load of theirs had just failed: PauseConfig
 	LimitWaits    uint64 // loads that waited for their turn
 	BulkheadFull  uint64 // calls that found a bulkhead full, and got an old value or ErrShed
 	BulkheadWaits uint64 // calls that waited for a place in one
@@ -80,12 +82,12 @@ type counters struct {
 	invalidations                                         atomic.Uint64
 	shed, limitWaits, bulkheadFull, bulkheadWaits         atomic.Uint64
 	retries, retriesDenied, fallbackHits, fillsSkipped    atomic.Uint64
-	bypassed, warmed, warmFailed, rewarmed                atomic.Uint64
+	bypassed, warmed, warmFailed, rewarmed, paused        atomic.Uint64
 	warmings, warmingsEnded                               atomic.Uint64
 	lookups                                               atomic.Uint64
 	sessionMisses, copyHits                               atomic.Uint64
 	otherTags                                             atomic.Uint64
-	checks, outdated                                      atomic.Uint64
+	checks, outdated, unstorable                          atomic.Uint64
 	invalidationRate                                      rate
 }
 
@@ -137,10 +139,10 @@ func (s *Space[K, V]) Stats() Stats {
 		Stored: c.stored.Load(), RefusedOld: c.refusedOld.Load(), LeasesLost: c.leasesLost.Load(), StoreErrors: c.storeErrors.Load(),
 		Corrupt: c.corrupt.Load(), Misplaced: c.misplaced.Load(), OtherSchema: c.otherSchema.Load(), OtherEpoch: c.otherEpoch.Load(), OtherTags: c.otherTags.Load(),
 		Checked: c.checks.Load(), Outdated: c.outdated.Load(), Filtered: c.filtered.Load(), Filters: c.filters.Load(),
-		Shed: c.shed.Load(), LimitWaits: c.limitWaits.Load(), BulkheadFull: c.bulkheadFull.Load(), BulkheadWaits: c.bulkheadWaits.Load(),
+		Shed: c.shed.Load(), Paused: c.paused.Load(), LimitWaits: c.limitWaits.Load(), BulkheadFull: c.bulkheadFull.Load(), BulkheadWaits: c.bulkheadWaits.Load(),
 		Retries: c.retries.Load(), RetriesDenied: c.retriesDenied.Load(), FallbackHits: c.fallbackHits.Load(), FillsSkipped: c.fillsSkipped.Load(),
 		Bypassed: c.bypassed.Load(), Warmed: c.warmed.Load(), WarmFailed: c.warmFailed.Load(), Rewarmed: c.rewarmed.Load(),
-		Undecodable: c.undecodable.Load(), Refused: c.refused.Load(), Invalidations: c.invalidations.Load(),
+		Undecodable: c.undecodable.Load(), Unstorable: c.unstorable.Load(), Refused: c.refused.Load(), Invalidations: c.invalidations.Load(),
 		InvalidationRate: c.invalidationRate.perSecond(),
 	}
 }

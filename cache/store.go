@@ -132,7 +132,7 @@ type Result struct {
 type Counter interface {
 	// Incr adds delta to the counter under the key and returns the sum. A
 	// counter that is not there begins at 0 and lives for ttl. It counts to
-	// 2^63-1; what lies beyond is an error.
+	// 2^63-1; what would lie beyond is an error and changes nothing.
 	Incr(ctx context.Context, key string, delta uint64, ttl time.Duration) (uint64, error)
 }
 

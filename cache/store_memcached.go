@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
-	"strconv"
 	"time"
 
 	"github.com/ringway/ringway/router/memcache"
@@ -33,11 +31,19 @@ type Memcached struct {
 	// next owner of the key, and may match there by accident. While the epoch is the
 	// same, so is the server that is asked for a key.
 	epoch func() uint64
+
+	tags sightings // of tags that are young
 }
+
+// longest is how long a value lives at most. The server gives an item to be renewed to
+// the first who asks, if it has less to live than he says, which is maxTTL at most: more
+// is a time of day to it, by the clock of this process. It counts whole seconds.
+const longest = maxTTL - 2*time.Second
 
 // OnMemcached returns a store over a client, such as a *router.Memcached. The
 // client stays the caller's. Its largest value must hold the entries of a space,
-// with 100 bytes for each beside what the codec makes.
+// with 100 bytes for each beside what the codec makes: one that is larger is handed out,
+// and loaded for each Get, is counted by Stats.StoreErrors, and told to OnError.
 func OnMemcached(client MemcachedClient) *Memcached {
 	m := &Memcached{client: client, epoch: func() uint64 { return 0 }}
 	if fleet, is := client.(interface{ Epoch() uint64 }); is {
@@ -94,7 +100,7 @@ func (m *Memcached) Set(ctx context.Context, key string, e Entry) (stored bool, 
 	err = m.change(ctx, "set", key, func(there memcache.Response) (memcache.SetRequest, bool) {
 		kind, version, _ := memcachedCell(there.Value)
 		stored = !there.Found() || admits(kind, version, e.Version)
-		return memcache.SetRequest{Value: data, TTL: e.TTL}, stored
+		return memcache.SetRequest{Value: data, TTL: min(e.TTL, longest)}, stored
 	})
 	return stored && err == nil, err
 }
@@ -209,32 +215,4 @@ func (m *Memcached) deleteOnce(ctx context.Context, key string, there memcache.R
 		r.Mode = memcache.ModeAdd
 	}
 	return m.client.MetaSet(ctx, r)
-}
-
-// Incr is Counter.Incr.
-func (m *Memcached) Incr(ctx context.Context, key string, delta uint64, ttl time.Duration) (uint64, error) {
-	if err := checkTTL(ttl); err != nil {
-		return 0, err
-	}
-	if delta > math.MaxInt64 {
-		return 0, errCounter
-	}
-	r := memcache.ArithmeticRequest{Key: key, Delta: delta, Initial: delta, Create: memcache.ExpireIn(ttl), Return: memcache.ReturnValue}
-	for range 100 {
-		resp, err := m.client.MetaArithmetic(ctx, r)
-		switch {
-		case errors.Is(err, memcache.ErrClientError):
-			return 0, fmt.Errorf("%w: %w", errCounter, err)
-		case err != nil:
-			return 0, fmt.Errorf("cache: memcached: incr: %w", err)
-		case resp.Status == memcache.StatusNotStored: // created by another meanwhile
-			continue
-		}
-		n, err := strconv.ParseUint(string(resp.Value), 10, 64)
-		if err != nil || n > math.MaxInt64 {
-			return 0, errCounter
-		}
-		return n, nil
-	}
-	return 0, fmt.Errorf("cache: memcached: incr: %w", errBusyKey)
 }

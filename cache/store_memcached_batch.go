@@ -36,7 +36,7 @@ func (m *Memcached) GetMany(ctx context.Context, keys []string) []Result {
 // LeaseMany is Batcher.LeaseMany.
 func (m *Memcached) LeaseMany(ctx context.Context, keys []string, q LeaseRequest) []Result {
 	results := make([]Result, len(keys))
-	atOnce(len(keys), func(i int) {
+	together(memcachedWidth, len(keys), func(i int) {
 		results[i].Grant, results[i].Err = m.Lease(ctx, keys[i], q)
 	})
 	return results
@@ -45,19 +45,27 @@ func (m *Memcached) LeaseMany(ctx context.Context, keys []string, q LeaseRequest
 // StoreMany is Batcher.StoreMany.
 func (m *Memcached) StoreMany(ctx context.Context, writes []Write) []Result {
 	results := make([]Result, len(writes))
-	atOnce(len(writes), func(i int) {
+	together(memcachedWidth, len(writes), func(i int) {
 		results[i].Filled, results[i].Err = storeOne(ctx, m, writes[i])
 	})
 	return results
 }
 
-const batchWidth = 128
+const (
+	batchWidth = 128
+
+	// Of a batch of a Memcached, which takes as many round trips as one key does for each
+	// so many keys. A goroutine and a request each is little beside what is written.
+	memcachedWidth = 4096
+)
 
 // atOnce calls do for 0 to n-1, a number of them at the same time: the client puts
 // requests that come together into one packet, and the server answers them so.
-func atOnce(n int, do func(i int)) {
+func atOnce(n int, do func(i int)) { together(batchWidth, n, do) }
+
+func together(width, n int, do func(i int)) {
 	var all sync.WaitGroup
-	slots := make(chan struct{}, batchWidth)
+	slots := make(chan struct{}, width)
 	for i := range n {
 		slots <- struct{}{}
 		all.Go(func() {

@@ -23,7 +23,7 @@ func (m *Memcached) Lease(ctx context.Context, key string, q LeaseRequest) (Gran
 	epoch := m.epoch()
 	r := memcache.GetRequest{Key: key, Return: look, Vivify: memcache.ExpireIn(q.Life + time.Second)}
 	if q.Renew {
-		r.RecacheBelow = maxTTL + 24*time.Hour // whatever is there
+		r.RecacheBelow = maxTTL // whatever is there: see longest
 	}
 	resp, err := m.client.MetaGet(ctx, r)
 	if err != nil {
@@ -44,7 +44,11 @@ func (m *Memcached) Lease(ctx context.Context, key string, q LeaseRequest) (Gran
 	case kind == cellValue && !q.Renew:
 		return Grant{State: Hit, Entry: g.Entry}, nil
 	default:
-		return m.claim(ctx, key, resp, q, epoch)
+		claimed, err := m.claim(ctx, key, resp, q, epoch)
+		if claimed.State == Won { // what it has taken away is still known, and nothing older is to follow
+			claimed.Entry, claimed.Lease.version = g.Entry, version
+		}
+		return claimed, err
 	}
 	return g, nil
 }
@@ -105,7 +109,7 @@ func (m *Memcached) Fill(ctx context.Context, key string, lease Lease, e Entry) 
 	if e.Version != 0 && e.Version < lease.version {
 		return m.fillOlder(ctx, key, lease)
 	}
-	resp, err := m.client.MetaSet(ctx, memcache.SetRequest{Key: key, Value: memcachedItem(cellValue, e.Version, e.Value), TTL: e.TTL, CompareCAS: lease.cas})
+	resp, err := m.client.MetaSet(ctx, memcache.SetRequest{Key: key, Value: memcachedItem(cellValue, e.Version, e.Value), TTL: min(e.TTL, longest), CompareCAS: lease.cas})
 	switch {
 	case err != nil:
 		return 0, fmt.Errorf("cache: memcached: fill: %w", err)

@@ -10,7 +10,8 @@ import (
 
 // Memory is a Store in the memory of this process, for tests and for programs
 // without a fleet. It has no bound but the time to live of its entries, and is no
-// substitute for L1. Its clock is time.Now, so that it follows testing/synctest.
+// substitute for L1. Its clock is time.Now, so that it follows testing/synctest. Its zero
+// value is an empty store.
 type Memory struct {
 	mu    sync.Mutex
 	cells map[string]*cell // expired ones are removed when they are met
@@ -58,6 +59,9 @@ func (m *Memory) at(key string) *cell {
 }
 
 func (m *Memory) put(key string, c *cell) {
+	if m.cells == nil {
+		m.cells = make(map[string]*cell)
+	}
 	m.cells[key] = c
 	if m.sweep--; m.sweep > 0 {
 		return

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -43,12 +44,12 @@ func bigEndian(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 func (r *Redis) Get(ctx context.Context, key string) (Entry, error) {
 	data, err := r.client.Get(ctx, key).Bytes()
 	switch {
+	case err == nil: // first: a look at what kind of error it is allocates
+		return redisEntry(data)
 	case redisAbsent(err):
 		return Entry{}, ErrMiss
-	case err != nil:
-		return Entry{}, fmt.Errorf("cache: redis: get: %w", err)
 	}
-	return redisEntry(data)
+	return Entry{}, fmt.Errorf("cache: redis: get: %w", err)
 }
 
 // redisAbsent says that there is no entry: nothing, or something of another type, as MGET has
@@ -171,12 +172,13 @@ func (r *Redis) Incr(ctx context.Context, key string, delta uint64, ttl time.Dur
 	if delta > math.MaxInt64 {
 		return 0, errCounter
 	}
-	n, err := incrScript.Run(ctx, r.client, []string{key}, int64(delta), milliseconds(ttl)).Int64()
-	switch {
-	case err != nil:
+	sum, err := incrScript.Run(ctx, r.client, []string{key}, int64(delta), milliseconds(ttl)).Text()
+	if err != nil {
 		return 0, fmt.Errorf("cache: redis: incr: %w", err)
-	case n < 0:
+	}
+	n, err := strconv.ParseUint(sum, 10, 63)
+	if err != nil {
 		return 0, errCounter
 	}
-	return uint64(n), nil
+	return n, nil
 }

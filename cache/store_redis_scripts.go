@@ -127,13 +127,17 @@ if kind == 2 then return redis.call('DEL', key) end
 if kind == 1 then redis.call('SETRANGE', key, 9, none) end
 return 1`)
 
-	// ARGV: delta, time to live in ms. -1: no integer, or an overflow.
+	// ARGV: delta, time to live in ms. Replies the sum as it is written, for a number of
+	// Lua is exact to 2^53 only; nothing: no counter, or an overflow, and no change.
 	incrScript = redis.NewScript(`
+local sign = redis.pcall('GETRANGE', KEYS[1], 0, 0)
+if type(sign) == 'table' then return sign end
+if sign == '-' then return '' end
 local sum = redis.pcall('INCRBY', KEYS[1], ARGV[1])
 if type(sum) == 'table' then
-  if string.sub(sum.err, 1, 4) == 'ERR ' then return -1 end
+  if string.sub(sum.err, 1, 4) == 'ERR ' then return '' end
   return sum
 end
 if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
-return sum`)
+return redis.call('GET', KEYS[1])`)
 )

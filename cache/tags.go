@@ -39,7 +39,8 @@ func (t Tag) AppendKey(b *KeyBuilder) {
 // The versions are read from the fleet with each entry that level 1 does not have:
 // those of OfKey in the same round trip, others in one more. What level 1 has is as
 // old as for keys while the Bus hears (see L1Config); otherwise it is used for a
-// second from when the versions were read.
+// second from when the versions were read; of a manager without a Store, as long as
+// L1Config says.
 type TagsConfig[K Key, V any] struct {
 	// OfKey: tags that the key says. They are known before anything is loaded,
 	// and an absence has them too. An entry without one of them is a miss.

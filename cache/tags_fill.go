@@ -123,11 +123,12 @@ func (k *storeKey) mark(have known, tags []tagRef) bool {
 }
 
 // tagsOf returns all tags of a value.
-func (s *Space[K, V]) tagsOf(ofKey []tagRef, key K, loaded Loaded[V], negative bool) ([]tagRef, error) {
+func (s *Space[K, V]) tagsOf(ofKey []tagRef, key K, loaded Loaded[V], negative bool) (tags []tagRef, err error) {
+	defer caught("Tags.OfValue", &err)
 	if len(loaded.Tags) > 0 && !s.cfg.Tags.ByLoader {
 		return nil, fmt.Errorf("%w: the loader of %s returned some, want SpaceConfig.Tags.ByLoader", ErrTags, s.name)
 	}
-	tags, err := s.m.tagRefs(ofKey, loaded.Tags)
+	tags, err = s.m.tagRefs(ofKey, loaded.Tags)
 	if err == nil && !negative && s.cfg.Tags.OfValue != nil {
 		tags, err = s.m.tagRefs(tags, s.cfg.Tags.OfValue(key, loaded.Value))
 	}

@@ -117,6 +117,7 @@ func TestTagLimits(t *testing.T) {
 	}
 	s = newUsers(t, m, func(c *SpaceConfig[userKey, user]) {
 		c.Name, c.Load, c.Tags.OfKey, c.Tags.ByLoader = "loader", load, many, true
+		c.Pause.Disabled = true
 	})
 	if _, _, err := s.Get(t.Context(), ada); !errors.Is(err, ErrTags) {
 		t.Errorf("eight and one of the loader: %v", err)

@@ -7,6 +7,7 @@ import (
 
 // tagsOfKey adds to a key of the store what the key says of its tags.
 func (s *Space[K, V]) tagsOfKey(k *storeKey, key K) (err error) {
+	defer caught("Tags.OfKey", &err)
 	if !s.tagged() {
 		return nil
 	}
@@ -151,7 +152,11 @@ func (s *Space[K, V]) heldTags(h *held[V], now time.Time) bool {
 	if len(h.tags) == 0 {
 		return true
 	}
-	return h.turn == s.m.tags.generation(h.tags) && (!s.l1.deaf.Load() || now.Sub(h.asked) < tagFresh)
+	if h.turn != s.m.tags.generation(h.tags) {
+		return false
+	}
+	_, alone := s.m.cfg.Store.(noStore) // nobody can be asked: it is as with keys
+	return alone || !s.l1.deaf.Load() || now.Sub(h.asked) < tagFresh
 }
 
 // lookOne asks the store for one entry, with the versions of the tags of its key.

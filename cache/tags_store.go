@@ -50,18 +50,22 @@ func failTags(versions []TagVersion, err error) []TagVersion {
 	return versions
 }
 
-// Without a store nothing has a version, so that nothing with tags is kept, and there
-// is nothing to invalidate.
+// Without a store no tag has a version that could change: what there is of it is this
+// process's, and level 1 goes by what the process has invalidated and heard of (tagTurns).
 
 func (noStore) GetTagged(_ context.Context, keys, tags []string) ([]Result, []TagVersion) {
 	results := make([]Result, len(keys))
-	return failAll(results, ErrMiss), make([]TagVersion, len(tags))
+	return failAll(results, ErrMiss), unchanging(len(tags))
 }
 
-func (noStore) MakeTags(_ context.Context, tags []string) []TagVersion {
-	return make([]TagVersion, len(tags))
-}
+func (noStore) MakeTags(_ context.Context, tags []string) []TagVersion { return unchanging(len(tags)) }
 
-func (noStore) BumpTags(_ context.Context, tags []string) []TagVersion {
-	return make([]TagVersion, len(tags))
+func (noStore) BumpTags(_ context.Context, tags []string) []TagVersion { return unchanging(len(tags)) }
+
+func unchanging(tags int) []TagVersion {
+	versions := make([]TagVersion, tags)
+	for i := range versions {
+		versions[i] = TagVersion{Version: 1, Age: tagLife}
+	}
+	return versions
 }

@@ -82,6 +82,7 @@ func (m *Memcached) countTag(ctx context.Context, tag string, delta uint64) TagV
 		r.Touch = memcache.ExpireIn(tagLife)
 	}
 	for range 100 {
+		sent := time.Now()
 		resp, err := m.client.MetaArithmetic(ctx, r)
 		switch {
 		case errors.Is(err, memcache.ErrClientError): // no number
@@ -98,11 +99,11 @@ func (m *Memcached) countTag(ctx context.Context, tag string, delta uint64) TagV
 		case version == 0: // "0", or counted round
 			return m.replaceTag(ctx, tag)
 		}
-		v := TagVersion{Version: version}
+		var said time.Duration
 		if resp.TTL > 0 { // else it lives for ever, and its age is not known
-			v.Age = tagAge(resp.TTL, time.Second) // the server's clock ticks once a second
+			said = tagAge(resp.TTL, time.Second) // the server's clock ticks once a second
 		}
-		return v
+		return TagVersion{Version: version, Age: m.tags.age(tag, version, sent, said)}
 	}
 	return TagVersion{Err: errBusyKey}
 }

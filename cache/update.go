@@ -69,8 +69,13 @@ func (s *Space[K, V]) updateOnce(ctx context.Context, key K, change func(old V, 
 	if !exists {
 		is = Loaded[V]{}
 	}
-	if v, err = change(is.Value, exists); err != nil {
+	if v, err = changed(change, is.Value, exists); err != nil {
 		return v, err
 	}
 	return v, s.Put(context.WithValue(ctx, baseKey{}, is.Version), key, v)
+}
+
+func changed[V any](change func(V, bool) (V, error), old V, exists bool) (v V, err error) {
+	defer caught("change", &err)
+	return change(old, exists)
 }

@@ -33,7 +33,8 @@ type VerifyConfig[K Key, V any] struct {
 	Settle time.Duration
 
 	// Equal compares a stored value with that of the source; nil: by what the
-	// codec makes of them. Values with different versions are different.
+	// codec makes of them. Values with different versions are different; those with
+	// the same, and those of which one has none, are compared.
 	Equal func(stored, source V) bool
 
 	// Repair: invalidate what drifts.
@@ -47,11 +48,30 @@ type VerifyConfig[K Key, V any] struct {
 // Drift is an entry that is not what the source has.
 type Drift[K Key, V any] struct {
 	Key                      K
+	Differs                  Difference // in which way
 	Stored, Source           V
 	StoredAbsent             bool // it is remembered that the source does not have it
 	SourceAbsent             bool // the source does not have it
 	StoredVersion, SourceVer uint64
 	Age                      time.Duration // of the entry
+}
+
+// Difference says in which way an entry is not what the source has.
+type Difference uint8
+
+// The differences. Where versions differ the values are not compared. Values that differ
+// under one version are a source that changes a row without its version, or a loader that
+// reads the two at different moments.
+const (
+	DiffersNot      Difference = iota
+	DiffersPresence            // one side has the key, and the other one says that it is absent
+	DiffersVersion             // both have versions, which are not the same
+	DiffersValue               // the values are not the same; the versions are, or one side has none
+)
+
+// String returns the difference in a word.
+func (d Difference) String() string {
+	return [...]string{"not", "presence", "version", "value", "unknown"}[min(int(d), 4)]
 }
 
 // VerifyReport is what Verify has found.
@@ -138,7 +158,7 @@ func (s *Space[K, V]) verify(ctx context.Context, key K, cfg *VerifyConfig[K, V]
 		return
 	}
 	r.Checked++
-	if s.agree(&first, cfg) {
+	if s.differ(&first, cfg) == DiffersNot {
 		r.Equal++
 		return
 	}
@@ -147,19 +167,24 @@ func (s *Space[K, V]) verify(ctx context.Context, key K, cfg *VerifyConfig[K, V]
 		return
 	}
 	second, there, err := s.bothSides(ctx, key)
-	switch {
-	case err != nil:
+	if err != nil {
 		r.Checked--
 		s.verifyFailed(ctx, err, r)
 		return
-	case !there, second.stored.stamp != first.stored.stamp, s.agree(&second, cfg),
+	}
+	differs := DiffersNot
+	if there {
+		differs = s.differ(&second, cfg)
+	}
+	switch {
+	case !there, second.stored.stamp != first.stored.stamp, differs == DiffersNot,
 		second.absent != first.absent, second.source.Version != first.source.Version, !bytes.Equal(second.encode, first.encode):
 		r.Moving++
 		return
 	}
 	r.Drifted++
 	if cfg.OnDrift != nil {
-		cfg.OnDrift(Drift[K, V]{Key: key, Stored: second.stored.value, Source: second.source.Value,
+		cfg.OnDrift(Drift[K, V]{Key: key, Differs: differs, Stored: second.stored.value, Source: second.source.Value,
 			StoredAbsent: second.stored.negative, SourceAbsent: second.absent,
 			StoredVersion: second.stored.version, SourceVer: second.source.Version, Age: max(0, time.Since(second.stored.stored))})
 	}
@@ -225,17 +250,27 @@ func (s *Space[K, V]) comparable(v V, id identity) ([]byte, error) {
 
 func (a *AES[V]) plain() Codec[V] { return a.inner }
 
-// agree compares both sides.
-func (s *Space[K, V]) agree(b *sides[V], cfg *VerifyConfig[K, V]) bool {
+// differ compares both sides. The same version does not make values equal: a source that
+// changes a row and leaves its version is what nobody else would ever notice.
+func (s *Space[K, V]) differ(b *sides[V], cfg *VerifyConfig[K, V]) Difference {
 	if b.stored.negative || b.absent {
-		return b.stored.negative == b.absent
+		if b.stored.negative == b.absent {
+			return DiffersNot
+		}
+		return DiffersPresence
 	}
-	if b.stored.version != 0 && b.source.Version != 0 {
-		return b.stored.version == b.source.Version
+	if b.stored.version != 0 && b.source.Version != 0 && b.stored.version != b.source.Version {
+		return DiffersVersion
 	}
 	if cfg.Equal != nil {
-		return cfg.Equal(b.stored.value, b.source.Value)
+		if cfg.Equal(b.stored.value, b.source.Value) {
+			return DiffersNot
+		}
+		return DiffersValue
 	}
 	stored, err := s.comparable(b.stored.value, b.stored.id)
-	return err == nil && bytes.Equal(stored, b.encode)
+	if err != nil || !bytes.Equal(stored, b.encode) {
+		return DiffersValue
+	}
+	return DiffersNot
 }

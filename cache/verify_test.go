@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -169,6 +170,38 @@ func TestVerifySides(t *testing.T) {
 	verify(t, s, cfg, VerifyReport{})
 }
 
+// A source that changes a row and leaves its version: the values say so, and the finding
+// says that it is they that differ.
+func TestVerifySameVersion(t *testing.T) {
+	src := &sourceOfUsers{}
+	s, keys := verified(t, src, nil, 1, 2, 3)
+	for i, k := range keys {
+		src.values[k] = Loaded[user]{Value: user{Name: "Ada"}, Version: uint64(7 + i)}
+		if err := s.Invalidate(t.Context(), k); err != nil {
+			t.Fatal(err)
+		}
+		mustGet(t, s, k)
+	}
+	verify(t, s, quickly(keys), VerifyReport{Checked: 3, Equal: 3})
+	src.values[keys[0]] = Loaded[user]{Value: user{Name: "Grace"}, Version: 7}
+	src.values[keys[1]] = Loaded[user]{Value: user{Name: "Ada"}, Version: 9}
+	delete(src.values, keys[2])
+	cfg, found := quickly(keys), []Drift[userKey, user]{}
+	cfg.OnDrift = func(d Drift[userKey, user]) { found = append(found, d) }
+	verify(t, s, cfg, VerifyReport{Checked: 3, Drifted: 3})
+	if len(found) != 3 || found[0].Differs != DiffersValue || found[0].StoredVersion != 7 || found[0].SourceVer != 7 ||
+		found[1].Differs != DiffersVersion || found[2].Differs != DiffersPresence {
+		t.Errorf("drift: %+v", found)
+	}
+	// Equal is asked too, and only where the versions are the same.
+	var asked []string
+	cfg.Equal = func(stored, source user) bool { asked = append(asked, stored.Name+" "+source.Name); return true }
+	verify(t, s, cfg, VerifyReport{Checked: 3, Equal: 1, Drifted: 2})
+	if !slices.Equal(asked, []string{"Ada Grace"}) {
+		t.Errorf("Equal was asked for %q", asked)
+	}
+}
+
 // What a codec makes of a value is never twice the same if it encrypts.
 func TestVerifyEncrypted(t *testing.T) {
 	src := &sourceOfUsers{}
@@ -185,20 +218,22 @@ func TestVerifyEncrypted(t *testing.T) {
 }
 
 func TestVerifyKeepsToItsRate(t *testing.T) {
-	src := &sourceOfUsers{}
-	s, keys := verified(t, src, nil, 1, 2, 3)
-	cfg := quickly(keys)
-	cfg.Rate = 20
-	begun := time.Now()
-	if _, err := s.Verify(t.Context(), cfg); err != nil || time.Since(begun) < 140*time.Millisecond {
-		t.Errorf("3 keys at 20 a second took %v, %v", time.Since(begun), err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	cfg.Rate = 1e-3
-	if r, err := s.Verify(ctx, cfg); !errors.Is(err, context.DeadlineExceeded) || r.Checked != 1 {
-		t.Errorf("%+v, %v", r, err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		src := &sourceOfUsers{}
+		s, keys := verified(t, src, nil, 1, 2, 3)
+		cfg := quickly(keys)
+		cfg.Rate = 20
+		begun := time.Now()
+		if _, err := s.Verify(t.Context(), cfg); err != nil || time.Since(begun) < 140*time.Millisecond {
+			t.Errorf("3 keys at 20 a second took %v, %v", time.Since(begun), err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		cfg.Rate = 1e-3
+		if r, err := s.Verify(ctx, cfg); !errors.Is(err, context.DeadlineExceeded) || r.Checked != 1 {
+			t.Errorf("%+v, %v", r, err)
+		}
+	})
 }
 
 func TestVerifyRefuses(t *testing.T) {

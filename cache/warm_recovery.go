@@ -76,7 +76,11 @@ func (s *Space[K, V]) warmSpare(key K) error {
 	if a, usable := s.lookup(ctx, k); usable && time.Now().Before(a.soft) {
 		return nil
 	}
-	f, _, err := s.join(ctx, query[K, V]{key: key, store: k, load: s.cfg.Load, ahead: true})
+	q := query[K, V]{key: key, store: k, load: s.cfg.Load, ahead: true}
+	if s.held(&q, true) != nil {
+		return nil
+	}
+	f, _, err := s.join(ctx, q)
 	if err != nil {
 		return err // closed
 	}

@@ -41,7 +41,7 @@ func (s *Space[K, V]) Put(ctx context.Context, key K, value V) (err error) {
 		return err
 	}
 	k = keys[0]
-	version, err := s.cfg.Save(ctx, key, value)
+	version, err := s.save(ctx, key, value)
 	if err != nil {
 		_ = s.invalidate(context.WithoutCancel(ctx), key, k, AnyVersion)
 		_ = s.wrote(context.WithoutCancel(ctx), value)
@@ -58,6 +58,12 @@ func (s *Space[K, V]) Put(ctx context.Context, key K, value V) (err error) {
 	return errors.Join(err, s.wrote(ctx, value))
 }
 
+// save is Save. If that panics the source may have been written, as after an error.
+func (s *Space[K, V]) save(ctx context.Context, key K, value V) (version uint64, err error) {
+	defer caught("Save", &err)
+	return s.cfg.Save(ctx, key, value)
+}
+
 // wrote has the indexes of the space follow a value that was written.
 func (s *Space[K, V]) wrote(ctx context.Context, value V) error {
 	indexes := s.indexes.Load()
@@ -66,15 +72,22 @@ func (s *Space[K, V]) wrote(ctx context.Context, value V) error {
 	}
 	var errs []error
 	for _, follow := range *indexes {
-		errs = append(errs, follow(ctx, value))
+		errs = append(errs, followed(ctx, follow, value))
 	}
 	return errors.Join(errs...)
 }
 
-func (s *Space[K, V]) validate(key K, value V) error {
+// followed has one index follow: all of them are to, whatever one does.
+func followed[V any](ctx context.Context, follow func(context.Context, V) error, value V) (err error) {
+	defer caught("IndexConfig.Names", &err)
+	return follow(ctx, value)
+}
+
+func (s *Space[K, V]) validate(key K, value V) (err error) {
 	if s.cfg.Validate == nil {
 		return nil
 	}
+	defer caught("Validate", &err)
 	if err := s.cfg.Validate(key, value); err != nil {
 		s.counters.refused.Add(1)
 		return fmt.Errorf("%w: %w", ErrInvalidValue, err)
@@ -83,10 +96,11 @@ func (s *Space[K, V]) validate(key K, value V) error {
 }
 
 func (s *Space[K, V]) writeThrough(ctx context.Context, key K, k storeKey, loaded Loaded[V]) error {
-	_, entry, err := s.seal(k, s.timed(key, loaded), false, 0)
-	if err == nil {
+	entry, set, failed := s.sealWrite(k, key, loaded)
+	if set {
 		s.forget(key, k)
 		var stored bool
+		var err error
 		storing, ended := s.observe(ctx, OpStore)
 		stored, err = s.m.cfg.Store.Set(storing, k.text, entry)
 		if ended(Outcome{Err: err}); err == nil {
@@ -107,7 +121,18 @@ func (s *Space[K, V]) writeThrough(ctx context.Context, key K, k storeKey, loade
 		s.storeFailed(ctx, err)
 	}
 	// Not stored, or nobody knows: what was there before is old.
-	return s.invalidate(ctx, key, k, loaded.Version)
+	return errors.Join(failed, s.invalidate(ctx, key, k, loaded.Version))
+}
+
+// sealWrite makes the entry of what was written. Not set: it cannot be stored, be it that
+// TTLFor panicked, which is the error, or for its codec, which is told.
+func (s *Space[K, V]) sealWrite(k storeKey, key K, loaded Loaded[V]) (e Entry, set bool, err error) {
+	if loaded, err = s.timed(key, loaded); err != nil {
+		return e, false, err
+	}
+	_, e, failed := s.seal(k, loaded, false, 0)
+	s.unstorable(failed)
+	return e, failed == nil, nil
 }
 
 // Invalidate removes the key from this process and from the fleet. A Get that
@@ -163,6 +188,7 @@ func (s *Space[K, V]) forget(key K, k storeKey) {
 		k.turn = s.m.tags.all.Load() // those of earlier ones nobody joins any more
 	}
 	s.flights.forget(k.flight())
+	s.pauses.changed(k.identity)
 }
 
 // tellOthers has other processes forget the key, once the fleet has been changed:

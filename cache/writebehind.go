@@ -16,13 +16,19 @@ import (
 type behind[K Key, V any] struct {
 	cfg   WriteBehindConfig[K, V]
 	queue journal.Queue
+	dead  journal.Queue // writes that cannot be read
 
 	ctx    context.Context // ends when Close has waited for long enough
 	cancel context.CancelFunc
 	hurry  chan struct{} // closed by Close: no pauses between batches
+	shows  chan struct{} // has one of each call that the store is being shown
 
 	shown atomic.Int64 // len(values), for readers
 	left  atomic.Int64 // in the journal, when the space was closed
+
+	burying   sync.Mutex   // held while dead changes, and guards what follows; taken before mu
+	buried    []deadWrite  // what is in dead
+	deadDepth atomic.Int64 // how many records; for readers without the lock
 
 	mu       sync.RWMutex // guards what follows
 	closing  bool
@@ -34,7 +40,7 @@ type behind[K Key, V any] struct {
 	oldest   time.Time               // of all in the journal; zero: there is none, or nobody has looked
 	depth    int                     // likewise
 	settling uint64                  // everything up to it is done, or about to be
-	stats    struct{ acknowledged, applied, coalesced, batches, failures, rejected atomic.Uint64 }
+	stats    struct{ acknowledged, applied, coalesced, batches, failures, rejected, setAside, unshown, full atomic.Uint64 }
 }
 
 type behindOwn[K Key] struct {
@@ -85,16 +91,6 @@ func (s *Space[K, V]) AddOnce(ctx context.Context, key K, delta int64, id [16]by
 	return s.writeBehind(ctx, behindWrite[K, V]{kind: behindDelta, key: key, delta: delta, id: id})
 }
 
-// Delete removes the row of the key at the source, after all writes before. It returns
-// when the journal has it; reads of this process find nothing from then on. ErrNoSave:
-// the space has no WriteBehind.
-func (s *Space[K, V]) Delete(ctx context.Context, key K) error {
-	if s.behind == nil {
-		return ErrNoSave
-	}
-	return s.writeBehind(ctx, behindWrite[K, V]{kind: behindDelete, key: key})
-}
-
 // Flush waits until the source has what this process has written before. ErrNotApplied:
 // ctx ended first. Without WriteBehind it does nothing.
 func (s *Space[K, V]) Flush(ctx context.Context) error {
@@ -109,10 +105,12 @@ func (s *Space[K, V]) writeBehind(ctx context.Context, writes ...behindWrite[K, 
 	b := s.behind
 	data := make([][]byte, len(writes))
 	ids := make([]identity, 0, len(writes))
+	asking, cancel := context.WithTimeout(ctx, b.cfg.StoreWait) // for the epoch, if there is one
+	defer cancel()
 	for i := range writes {
 		w := &writes[i]
 		var err error
-		if w.store, err = s.keyOf(ctx, w.key); err != nil {
+		if w.store, err = s.keyOf(asking, w.key); err != nil {
 			return err
 		}
 		if w.kind == behindValue {
@@ -131,7 +129,7 @@ func (s *Space[K, V]) writeBehind(ctx context.Context, writes ...behindWrite[K, 
 		return err
 	}
 	if err := b.reserve(ctx, len(writes)); err != nil {
-		return err
+		return b.refused(len(writes), err)
 	}
 	numbers, err := b.queue.Append(ctx, data...)
 	if err == nil && len(numbers) != len(data) {
@@ -139,7 +137,7 @@ func (s *Space[K, V]) writeBehind(ctx context.Context, writes ...behindWrite[K, 
 	}
 	if err != nil {
 		b.leave(len(writes))
-		return behindError(s.name, err)
+		return b.refused(len(writes), behindError(s.name, err))
 	}
 	for i := range writes {
 		writes[i].number = numbers[i]
@@ -172,9 +170,7 @@ func (s *Space[K, V]) acknowledged(ctx context.Context, writes []behindWrite[K, 
 			shown = append(shown, w)
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Loads.Timeout)
-	defer cancel()
-	atOnce(len(shown), func(i int) { s.showInStore(ctx, shown[i]) })
+	s.showSoon(ctx, shown)
 	return nil
 }
 

@@ -12,20 +12,27 @@ import (
 
 // openBehind opens the queue of the space, and shows readers what is in it.
 func (s *Space[K, V]) openBehind() error {
-	b := &behind[K, V]{cfg: s.cfg.WriteBehind, hurry: make(chan struct{}), room: make(chan struct{}),
+	b := &behind[K, V]{cfg: s.cfg.WriteBehind, hurry: make(chan struct{}), shows: make(chan struct{}, behindShows), room: make(chan struct{}),
 		own: make(map[uint64]behindOwn[K]), values: make(map[K]*behindValueOf[V])}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	ctx, cancel := context.WithTimeout(b.ctx, s.cfg.Loads.Timeout)
 	defer cancel()
 	var err error
-	if b.queue, err = b.cfg.Journal.Queue(ctx, s.name+"/writes"); err != nil {
+	if b.queue, err = b.cfg.Journal.Queue(ctx, s.name+writesQueue); err != nil {
 		b.cancel()
 		return err
+	}
+	if b.dead, err = b.cfg.Journal.Queue(ctx, s.name+deadQueue); err != nil {
+		b.cancel()
+		return errors.Join(err, b.queue.Close())
 	}
 	s.behind = b
 	left, depth, err := b.queue.Peek(ctx, mostLeft)
 	if b.depth = depth; err == nil {
 		err = s.showLeft(left)
+	}
+	if err == nil {
+		err = s.learnDead(ctx)
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("cache: write-behind: %s: %w", s.name, err), s.endBehind())
@@ -37,12 +44,13 @@ func (s *Space[K, V]) openBehind() error {
 // for. There may be a Queue full of each that was killed.
 const mostLeft = 1 << 20
 
-// showLeft shows readers what an earlier process has left.
+// showLeft shows readers what an earlier process has left. What cannot be read is set
+// aside when it is its turn.
 func (s *Space[K, V]) showLeft(left []journal.Record) error {
 	for _, r := range left {
 		w, err := s.decodeWrite(r.Number, r.Data)
 		if err != nil {
-			return fmt.Errorf("record %d of the journal: %w", r.Number, err)
+			continue
 		}
 		payload := []byte(nil)
 		if w.kind == behindValue && !s.flat && s.cfg.Clone == nil {
@@ -62,7 +70,7 @@ func (s *Space[K, V]) endBehind() error {
 		return nil
 	}
 	s.behind.cancel()
-	return s.behind.queue.Close()
+	return errors.Join(s.behind.queue.Close(), s.behind.dead.Close())
 }
 
 // drain is called when the manager is about to be closed: no more is taken, and the
@@ -102,8 +110,8 @@ func (s *Space[K, V]) countLeft() {
 	b.left.Store(int64(depth))
 }
 
-// keepApplying applies what is in the journal. A journal that fails, or a record that
-// cannot be read, stops it until that is over: nothing is left out.
+// keepApplying applies what is in the journal, and sets aside what cannot be read. A
+// journal that fails stops it until that is over: nothing is left out.
 func (s *Space[K, V]) keepApplying() {
 	b := s.behind
 	var left []journal.Record // that were read, and are not applied
@@ -115,10 +123,15 @@ func (s *Space[K, V]) keepApplying() {
 			full = len(left) == b.cfg.Batch
 		}
 		if err == nil {
-			var writes []behindWrite[K, V]
-			writes, err = s.decodeWrites(left)
+			writes, dead := s.decodeWrites(left)
 			s.applyAndSettle(writes)
 			left = left[len(writes):]
+			if len(dead) > 0 && b.ctx.Err() == nil {
+				if err = s.setAside(dead); err == nil {
+					left = left[len(dead):]
+				}
+			}
+			full = full || len(left) > 0
 		}
 		switch {
 		case b.ctx.Err() != nil || errors.Is(err, journal.ErrClosed):
@@ -134,18 +147,6 @@ func (s *Space[K, V]) keepApplying() {
 			}
 		}
 	}
-}
-
-// decodeWrites returns the writes up to the first that cannot be read.
-func (s *Space[K, V]) decodeWrites(records []journal.Record) (writes []behindWrite[K, V], err error) {
-	for _, r := range records {
-		w, err := s.decodeWrite(r.Number, r.Data)
-		if err != nil {
-			return writes, fmt.Errorf("record %d of the journal, which stops the queue: %w", r.Number, err)
-		}
-		writes = append(writes, w)
-	}
-	return writes, nil
 }
 
 // pause waits, unless the space is being closed.
@@ -201,6 +202,7 @@ func (s *Space[K, V]) applyAndSettle(writes []behindWrite[K, V]) {
 	b.stats.applied.Add(uint64(len(writes)))
 	b.stats.coalesced.Add(uint64(len(writes) - len(batch)))
 	last := writes[len(writes)-1].number
+	s.overtake(writes)
 	b.settle(last)
 	atOnce(len(batch), func(i int) { s.settleOne(batch[i]) })
 	numbers := make([]uint64, len(writes))
@@ -304,7 +306,9 @@ func (s *Space[K, V]) keepLooking() {
 		b.mu.RLock()
 		idle := len(b.own) == 0
 		b.mu.RUnlock()
-		if idle && n%8 != 0 {
+		if n%8 == 0 {
+			s.lookForDead()
+		} else if idle {
 			continue
 		}
 		err := b.inspect(b.ctx)

@@ -13,8 +13,8 @@ import (
 //
 // Put, PutMany, Delete and Add write so. Reads of this process see a value from then on,
 // from wherever they would have come; those of other processes see it in the store,
-// which has it at once, and if it is thrown out there before the source has it, what
-// the source had before. Deltas (Add) are seen when the source has them. A write that
+// which has it at once unless it is slow (see StoreWait), and if it is thrown out there
+// before the source has it, what the source had before. Deltas (Add) are seen when the source has them. A write that
 // failed with another error than ErrQueueFull or ErrClosed may be applied all the same.
 type WriteBehindConfig[K Key, V any] struct {
 	// Apply writes changes to the source, of each key one at most. It must return
@@ -43,6 +43,15 @@ type WriteBehindConfig[K Key, V any] struct {
 	Batch    int           // how many writes an Apply takes up at most, several of a key counted; 0 means 500
 	Interval time.Duration // between two batches that are not full; 0 means 50 ms
 	Timeout  time.Duration // of an Apply; 0 means 10 s
+
+	// StoreWait is how long a write, which the journal has by then, waits for the store
+	// to show it to other processes; 0 means 100 ms. It is shown later if the store is
+	// slower, and when it is applied if that is away, or 256 calls wait for it already.
+	// A space with Epochs may wait as long once more, before. So this bounds what a
+	// write waits for but for the journal and a place in the Queue, for which the
+	// caller's context does, and for Filter, without which nothing is written:
+	// Loads.Timeout.
+	StoreWait time.Duration
 
 	// Queue is how many writes of this process may be on their way. When there are as
 	// many, further ones wait for a place until their context ends, and fail with
@@ -163,6 +172,7 @@ func (c WriteBehindConfig[K, V]) withDefaults(saves bool) (WriteBehindConfig[K, 
 		zero  time.Duration
 	}{
 		{"Interval", &c.Interval, 50 * time.Millisecond}, {"Timeout", &c.Timeout, 10 * time.Second}, {"Drain", &c.Drain, 5 * time.Second},
+		{"StoreWait", &c.StoreWait, 100 * time.Millisecond},
 		{"Pause", &c.Pause, 100 * time.Millisecond}, {"MaxPause", &c.MaxPause, 30 * time.Second},
 	} {
 		if *d.value < 0 || *d.value > time.Hour {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -107,6 +106,9 @@ func TestWriteBehindFull(t *testing.T) {
 	if err := s.Put(ctx, ada, user{Name: "too many"}); !errors.Is(err, ErrQueueFull) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("Put: %v, want ErrQueueFull", err)
 	}
+	if st := s.Stats().Behind; st.Queue != 3 || st.Queued != 3 || st.Full != 1 {
+		t.Errorf("%+v, want 3 of 3 places taken, and a write that found none", st)
+	}
 	waits := make(chan error, 1)
 	go func() { waits <- s.Put(context.Background(), ada, user{Name: "waited"}) }()
 	release()
@@ -117,12 +119,18 @@ func TestWriteBehindFull(t *testing.T) {
 	if row := l.row(ada); row.u.Name != "waited" {
 		t.Errorf("%+v", row)
 	}
+	if st := s.Stats().Behind; st.Queued != 0 || st.Full != 1 {
+		t.Errorf("%+v, want all places free", st)
+	}
 	full := behindUsers(t, newManager(t, NewMemory()), l, memory.New(2), func(c *SpaceConfig[userKey, user]) { c.Name = "full" })
 	again := l.hold()
 	defer again()
 	err := full.PutMany(t.Context(), []Pair[userKey, user]{{ada, user{}}, {ada, user{}}, {ada, user{}}})
 	if !errors.Is(err, ErrQueueFull) {
 		t.Errorf("a journal that is full: %v", err)
+	}
+	if st := full.Stats().Behind; st.Full != 3 || st.Queued != 0 || st.Queue != 10_000 {
+		t.Errorf("%+v, want 3 writes that found no place", st)
 	}
 }
 
@@ -348,47 +356,6 @@ func TestWriteBehindWithoutStore(t *testing.T) {
 	release()
 	mustFlush(t, s)
 	wantName(t, s, "written", FromLoader)
-}
-
-// A record that nobody can read stops the queue, and says so; it is not left out.
-func TestWriteBehindUnreadable(t *testing.T) {
-	log := memory.New(0)
-	q, err := log.Queue(t.Context(), "user/3/writes")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := q.Append(t.Context(), []byte("not a write")); err != nil {
-		t.Fatal(err)
-	}
-	_ = q.Close()
-	l := newLate()
-	m := newManager(t, NewMemory())
-	_, err = NewSpace(m, SpaceConfig[userKey, user]{Name: "user", Schema: 3, WriteBehind: WriteBehindConfig[userKey, user]{Apply: l.apply, Journal: log}})
-	if !errors.Is(err, errBehindRecord) || !strings.Contains(fmt.Sprint(err), "record") {
-		t.Errorf("NewSpace: %v", err)
-	}
-	var told atomic.Int64
-	m, err = NewManager(ManagerConfig{Store: NewMemory(), OnError: func(_ string, err error) {
-		if errors.Is(err, errBehindRecord) {
-			told.Add(1)
-		}
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	log = memory.New(0)
-	s := behindUsers(t, m, l, log, nil)
-	put(t, s, "before")
-	mustFlush(t, s)
-	if _, err := s.behind.queue.Append(t.Context(), []byte("not a write")); err != nil {
-		t.Fatal(err)
-	}
-	put(t, s, "behind it")
-	eventually(t, "it is told", func() bool { return told.Load() > 2 })
-	if row := l.row(ada); row.u.Name != "before" {
-		t.Errorf("%+v: what is behind it was applied", row)
-	}
-	closeManager(t, m)
 }
 
 func TestWriteBehindConfig(t *testing.T) {

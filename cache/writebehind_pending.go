@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -32,6 +33,14 @@ func (b *behind[K, V]) reserve(ctx context.Context, n int) error {
 			return fmt.Errorf("%w: %d writes wait: %w", ErrQueueFull, b.cfg.Queue, ctx.Err())
 		}
 	}
+}
+
+// refused counts writes that found no place, in the queue or in the journal.
+func (b *behind[K, V]) refused(n int, err error) error {
+	if errors.Is(err, ErrQueueFull) {
+		b.stats.full.Add(uint64(n))
+	}
+	return err
 }
 
 func (b *behind[K, V]) leave(n int) {
@@ -182,12 +191,20 @@ type BehindStats struct {
 	Oldest time.Duration // how long the oldest of them has been there; no count
 	Left   int           // writes that the journal still had when the space was closed, of all processes; 0 before; no count
 
+	Queued int    // writes of this process on their way, each of which has a place of the Queue; no count
+	Queue  int    // how many places there are: WriteBehindConfig.Queue; no count
+	Full   uint64 // writes of this process that failed with ErrQueueFull
+
 	Acknowledged uint64 // writes of this process
 	Applied      uint64 // writes that this process has applied, of whomever
 	Coalesced    uint64 // of them, those that a later one of the same batch made superfluous, or that were added up
 	Batches      uint64 // calls of Apply that succeeded
 	Failures     uint64 // calls that did not
 	Rejected     uint64 // changes that the source has refused
+
+	Dead     int    // writes that could not be read, and were set aside, of all processes that share the journal; no count
+	SetAside uint64 // writes that this process has set aside
+	Unshown  uint64 // writes of this process that the store was too slow to be shown: others see them when they are applied
 }
 
 func (s *Space[K, V]) behindStats() (st BehindStats) {
@@ -197,6 +214,7 @@ func (s *Space[K, V]) behindStats() (st BehindStats) {
 	}
 	b.mu.RLock()
 	st.Depth = max(b.depth, len(b.own))
+	st.Queued, st.Queue, st.Full = b.count, b.cfg.Queue, b.stats.full.Load()
 	oldest := b.oldest
 	for n := range b.own {
 		if t := (journal.Record{Number: n}).Time(); oldest.IsZero() || t.Before(oldest) {
@@ -209,7 +227,8 @@ func (s *Space[K, V]) behindStats() (st BehindStats) {
 	}
 	c := &b.stats
 	st.Acknowledged, st.Applied, st.Coalesced = c.acknowledged.Load(), c.applied.Load(), c.coalesced.Load()
-	st.Left = int(b.left.Load())
+	st.Left, st.Dead, st.SetAside = int(b.left.Load()), int(b.deadDepth.Load()), b.stats.setAside.Load()
+	st.Unshown = b.stats.unshown.Load()
 	st.Batches, st.Failures, st.Rejected = c.batches.Load(), c.failures.Load(), c.rejected.Load()
 	return st
 }

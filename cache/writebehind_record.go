@@ -98,7 +98,7 @@ func (s *Space[K, V]) decodeWrite(number uint64, data []byte) (w behindWrite[K, 
 		return w, err
 	}
 	w.kind, w.id, w.delta, w.number = r.kind, r.id, r.delta, number
-	if w.key, err = s.behind.cfg.KeyCodec.Decode(r.key, nil); err != nil {
+	if w.key, err = s.decodeKey(r.key); err != nil {
 		return w, err
 	}
 	if w.store, err = s.keyIn(w.key, 0, true); err != nil {

@@ -124,7 +124,7 @@ func behindUsers(t testing.TB, m *Manager, l *late, log journal.Journal, change 
 	return newUsers(t, m, func(c *SpaceConfig[userKey, user]) {
 		c.Load = l.load
 		c.WriteBehind = WriteBehindConfig[userKey, user]{Apply: l.apply, Journal: log, Interval: time.Millisecond,
-			Pause: time.Millisecond, MaxPause: 5 * time.Millisecond, Drain: 100 * time.Millisecond}
+			Pause: time.Millisecond, MaxPause: 5 * time.Millisecond, Drain: 100 * time.Millisecond, StoreWait: time.Minute}
 		if change != nil {
 			change(c)
 		}
@@ -236,6 +236,45 @@ func TestWriteBehind(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// Batch bounds what one Apply takes up, of writes that wait as of those that an earlier
+// process has left; and several writes of one key count.
+func TestWriteBehindBatch(t *testing.T) {
+	const batch, writes = 10, 45
+	l, log := newLate(), memory.New(0)
+	small := func(c *SpaceConfig[userKey, user]) { c.WriteBehind.Batch = batch }
+	write := func(s *Space[userKey, user], first int64) {
+		release := l.hold()
+		for i := range int64(writes) {
+			if err := s.Put(t.Context(), userKey{"batch", first + i/2}, user{Name: fmt.Sprint(i)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		release()
+	}
+	m := newManager(t, NewMemory())
+	s := behindUsers(t, m, l, log, small)
+	write(s, 0)
+	mustFlush(t, s)
+	l.set(func(l *late) { l.fails = errors.New("away") })
+	write(s, 1000)
+	closeManager(t, m)
+	l.set(func(l *late) { l.fails = nil })
+	s = behindUsers(t, newManager(t, NewMemory()), l, log, small)
+	mustFlush(t, s)
+	applied := 0
+	l.set(func(l *late) {
+		for i, b := range l.batches {
+			if len(b) > batch/2+1 { // the writes of each key are two, in turn
+				t.Errorf("batch %d has %d changes, of twice as many writes; want %d writes at most", i, len(b), batch)
+			}
+		}
+		applied = len(l.rows)
+	})
+	if want := 2 * (writes/2 + 1); applied != want {
+		t.Errorf("%d rows are written, want %d", applied, want)
 	}
 }
 

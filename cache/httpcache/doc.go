@@ -33,7 +33,8 @@
 // stale-while-revalidate=N: for N seconds past its end the old response is handed out
 // at once, while one process in the fleet runs the handler. stale-if-error=N: for N
 // seconds past its end the old response stands in for a status of 500, 502, 503 or 504, or a
-// panic. must-revalidate and proxy-revalidate forbid both.
+// panic. must-revalidate, proxy-revalidate and s-maxage, which for a shared cache implies the
+// latter, forbid both (RFC 9111, section 4.2.4), whatever RFC 5861 directive stands beside.
 //
 // Where Config.Limits lets no further handler run for a page that is missing, the old
 // response stands in as for an error; without one that may, the answer is 503 with
@@ -43,6 +44,18 @@
 //
 // A response is stored under method GET, host, path, query and those headers of the
 // request that Config.Vary names, each as one axis: what a handler looks at beside them
-// must be named there. The query is taken as it stands. A request with another method
-// that succeeds invalidates what is stored under its own key, not other variants.
+// must be named there. The query is taken as it stands.
+//
+// # What is invalidated
+//
+// A request with another method than GET, HEAD, OPTIONS and TRACE that is answered with a
+// status below 400 invalidates its page in all variants, and the pages of the same origin
+// that the response names in Location and Content-Location, in all processes. That is for
+// host, path and query as the handler that is wrapped sees them. Cache.Invalidate and
+// Handler.Invalidate do so for a program, Config.Tags and cache.Manager.InvalidateTags for
+// pages that have something in common, and Cache.InvalidateAll for all.
+//
+// Variants have a tag in common, whose version is read with each of them in the same round
+// trip, and twice more by a load; without Config.Vary and Config.Tags there is none. What
+// level 1 has of them is as old as cache.TagsConfig says.
 package httpcache

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/textproto"
+	"net/url"
 	"slices"
 	"sync"
 	"time"
@@ -20,7 +21,9 @@ type Config struct {
 
 	// Vary are the request headers that are axes of the key: what the handler
 	// looks at, such as Accept-Language, Accept-Encoding. Each different value is
-	// another page.
+	// another variant of the page. All variants of one page have a tag in common, by
+	// which they are invalidated: see cache.TagsConfig. So the store has to be a
+	// cache.Tagger, as all of package cache are.
 	Vary []string
 
 	TTL      time.Duration // of responses that do not say how long they are fresh; 0: they are not stored
@@ -30,10 +33,23 @@ type Config struct {
 	L1     cache.L1Config     // pages in this process, off by default
 	Limits cache.LimitConfig  // how many handlers run at a time, for pages that are missing; one too many gets an old page or 503
 	OnMiss func(reason error) // is told why a response was not stored; nil: nobody is
+
+	// Tags are what pages have in common beside host, path and query, for
+	// cache.Manager.InvalidateTags: 7 at most, known before the handler is run. The
+	// URL has the host. nil: none.
+	Tags func(page *url.URL) []cache.Tag
+
+	// Epochs and Controls are those of cache.SpaceConfig: with the one InvalidateAll is
+	// one request, with the other the pages do as an operator says
+	// ("ringway cache bypass"). Each costs a small read a process, every half second and
+	// every second.
+	Epochs   bool
+	Controls bool
 }
 
 // Handler is what stands before one handler. It is safe for concurrent use.
 type Handler struct {
+	of    *Cache
 	cfg   Config
 	space *cache.Space[pageKey, page]
 	next  http.Handler
@@ -41,7 +57,7 @@ type Handler struct {
 	anew  sync.Map // of pageKey: pages that are made anew behind a stale one
 }
 
-// Cache has the pages of a manager.
+// Cache has the pages of a manager. It is safe for concurrent use.
 type Cache struct {
 	cfg   Config
 	space *cache.Space[pageKey, page]
@@ -74,34 +90,35 @@ func New(m *cache.Manager, cfg Config) (*Cache, error) {
 		cfg.Vary[i] = textproto.CanonicalMIMEHeaderKey(name)
 	}
 	slices.Sort(cfg.Vary)
-	space, err := cache.NewSpace(m, cache.SpaceConfig[pageKey, page]{
-		Name: cfg.Name, Schema: 1, Codec: codec{}, L1: cfg.L1, Limit: cfg.Limits,
+	c := &Cache{cfg: cfg}
+	spaced := cache.SpaceConfig[pageKey, page]{
+		Name: cfg.Name, Schema: 1, Axes: []string{"host", "path", "query", "vary"}, Codec: codec{}, L1: cfg.L1, Limit: cfg.Limits,
+		Epochs: cfg.Epochs, Controls: cfg.Controls,
 		// How long a page is fresh, and how it may be stale, it says itself.
 		Life:  cache.LifeConfig{NoJitter: true, NoStaleOnError: true, NoNegative: true},
 		Loads: cache.LoadsConfig{Timeout: cfg.Timeout},
-	})
-	if err != nil {
+	}
+	if c.varies() || cfg.Tags != nil {
+		spaced.Tags.OfKey = c.tagsOf
+	}
+	var err error
+	if c.space, err = cache.NewSpace(m, spaced); err != nil {
 		return nil, err
 	}
-	return &Cache{cfg, space}, nil
+	return c, nil
 }
 
 // Wrap returns a handler that answers from the cache, and else by next. All handlers of
 // a cache share its pages: they are to have hosts or paths of their own.
 func (c *Cache) Wrap(next http.Handler) *Handler {
-	return &Handler{cfg: c.cfg, space: c.space, next: next}
+	return &Handler{of: c, cfg: c.cfg, space: c.space, next: next}
 }
 
 // Stats returns what the space of the pages has counted.
 func (c *Cache) Stats() cache.Stats { return c.space.Stats() }
 
-// Invalidate removes the page that the request would be answered with.
-func (h *Handler) Invalidate(ctx context.Context, r *http.Request) error {
-	return h.space.Invalidate(ctx, h.key(r))
-}
-
 func (h *Handler) key(r *http.Request) pageKey {
-	k := pageKey{host: r.Host, path: r.URL.EscapedPath(), query: r.URL.RawQuery}
+	k := keyOf(r.Host, r.URL)
 	for _, name := range h.cfg.Vary {
 		values := r.Header.Values(name)
 		k.axes += fmt.Sprintf("%d;", len(values)) // so that two different lists never look alike
@@ -129,30 +146,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	h.read(w, r, asked)
 }
-
-// write passes a request that may change something on, and invalidates if it succeeds
-// (RFC 9111, section 4.4).
-func (h *Handler) write(w http.ResponseWriter, r *http.Request) {
-	seen := &statusWriter{ResponseWriter: w}
-	h.next.ServeHTTP(seen, r)
-	safe := r.Method == http.MethodOptions || r.Method == http.MethodTrace
-	if !safe && seen.status < 400 {
-		// A client that has gone must not keep it from being done.
-		_ = h.space.Invalidate(context.WithoutCancel(r.Context()), h.key(r)) // it ends by itself otherwise, and is counted
-	}
-}
-
-type statusWriter struct {
-	http.ResponseWriter
-	status int
-}
-
-func (s *statusWriter) WriteHeader(status int) {
-	s.status = status
-	s.ResponseWriter.WriteHeader(status)
-}
-
-func (s *statusWriter) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
 // read answers a GET or HEAD.
 func (h *Handler) read(w http.ResponseWriter, r *http.Request, asked control) {

@@ -22,8 +22,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // site is a server behind a cache, and what its handler does.
 type site struct {
 	*Handler
-	url   string
-	calls atomic.Int32
+	manager *cache.Manager
+	url     string
+	calls   atomic.Int32
 
 	mu     sync.Mutex
 	handle http.HandlerFunc
@@ -37,7 +38,12 @@ func (s *site) is(handle http.HandlerFunc) {
 
 func newSite(t *testing.T, cfg Config, handle http.HandlerFunc) *site {
 	t.Helper()
-	m, err := cache.NewManager(cache.ManagerConfig{Store: cache.NewMemory()})
+	return newSiteOn(t, cache.NewMemory(), cfg, handle)
+}
+
+func newSiteOn(t *testing.T, store cache.Store, cfg Config, handle http.HandlerFunc) *site {
+	t.Helper()
+	m, err := cache.NewManager(cache.ManagerConfig{Store: store})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +52,7 @@ func newSite(t *testing.T, cfg Config, handle http.HandlerFunc) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{handle: handle}
+	s := &site{manager: m, handle: handle}
 	s.Handler = c.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.calls.Add(1)
 		s.mu.Lock()

@@ -81,7 +81,7 @@ func (h *Handler) store(status int, header http.Header, body []byte, now time.Ti
 	c, err := parseControl(header)
 	switch {
 	case err != nil, c.noStore, c.private, c.noCache, !slices.Contains(storable, status),
-		len(header.Values("Set-Cookie")) > 0, len(header.Values("Content-Range")) > 0, len(header.Values("Trailer")) > 0, !h.varies(header):
+		len(header.Values("Set-Cookie")) > 0, len(header.Values("Content-Range")) > 0, len(header.Values("Trailer")) > 0, !h.variesBy(header):
 		return page{}, false
 	}
 	p := page{Status: status, Header: header.Clone(), Born: now, body: body}
@@ -93,7 +93,10 @@ func (h *Handler) store(status int, header http.Header, body []byte, now time.Ti
 		return page{}, false
 	}
 	p.Fresh = life
-	if !c.mustRevalidate && !c.proxyRevalidate {
+	// For a shared cache s-maxage is proxy-revalidate too (RFC 9111, section 5.2.2.10),
+	// and whichever of them is there, nothing stale is to be handed out (4.2.4): what
+	// RFC 5861 allows beside makes no exception of that.
+	if !c.mustRevalidate && !c.proxyRevalidate && c.sharedMaxAge < 0 {
 		p.While, p.Error = max(0, c.whileRevalidate), max(0, c.ifError)
 	}
 	for _, field := range header.Values("Connection") {
@@ -140,8 +143,8 @@ func ageOf(header http.Header) (time.Duration, bool) {
 	return time.Duration(n) * time.Second, err == nil
 }
 
-// varies says whether the key has all axes that the response varies on.
-func (h *Handler) varies(header http.Header) bool {
+// variesBy says whether the key has all axes that the response varies on.
+func (h *Handler) variesBy(header http.Header) bool {
 	for _, field := range header.Values("Vary") {
 		for name := range strings.SplitSeq(field, ",") {
 			if name = textproto.CanonicalMIMEHeaderKey(textproto.TrimString(name)); name != "" && !slices.Contains(h.cfg.Vary, name) {

@@ -63,6 +63,39 @@ func TestReplicationLag(t *testing.T) {
 	lint(t, s)
 }
 
+// A replica that hangs is dropped by its server after repl-timeout: nothing is said of it
+// from then on, but that there is one less. The alert rules stand on that.
+func TestReplicaThatHangsIsDropped(t *testing.T) {
+	master := servertest.Redis(t, "--repl-timeout", "3", "--repl-ping-replica-period", "1", "--repl-diskless-sync-delay", "0")
+	host, port, err := net.SplitHostPort(master.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	follower := servertest.Redis(t, "--replicaof", host+" "+port)
+	s := NewServers(ServersConfig{Redis: redisOf(t, master.Addr()), Timeout: 20 * time.Second})
+	online := func() bool {
+		found := 0.0
+		for _, is := range values(t, s, "replica_online") {
+			found += is
+		}
+		return found == 1 && values(t, s, "replicas")["node=a"] == 1
+	}
+	eventually(t, "there is a replica", online)
+	follower.Stop()
+	defer follower.Cont()
+	eventually(t, "it is dropped", func() bool {
+		count, known := values(t, s, "replicas")["node=a"]
+		return known && count == 0
+	})
+	for _, name := range []string{"replica_online", "replica_lag_seconds", "replica_lag_bytes"} {
+		if got := values(t, s, name); len(got) != 0 {
+			t.Errorf("%s of a replica that was dropped: %v", name, got)
+		}
+	}
+	follower.Cont()
+	eventually(t, "it is back", online)
+}
+
 func TestEvictionsOfServers(t *testing.T) {
 	small := servertest.Redis(t, "--maxmemory", "3mb", "--maxmemory-policy", "allkeys-lru")
 	tiny := servertest.Memcached(t, "-m", "2", "-I", "512k")

@@ -34,7 +34,7 @@ const (
 	hitsHelp    = "Keys asked for that were there and fresh, by level; negative: remembered not to exist, filter: refused by it."
 	missesHelp  = "Keys asked for that were not there, or too old, by level."
 	uselessHelp = "Entries of no use that were taken for misses, by reason."
-	refusedHelp = "Loaded values that were not stored, by reason: a newer one was there, the lease was lost, Validate refused."
+	refusedHelp = "Loaded values that were not stored, by reason: a newer one was there, the lease was lost, Validate refused, the codec cannot bring it back."
 )
 
 // counts are what only grows.
@@ -61,6 +61,7 @@ var counts = []metric{
 	count("not_stored_total", refusedHelp, func(s *stats) uint64 { return s.RefusedOld }).with("reason", "older"),
 	count("not_stored_total", refusedHelp, func(s *stats) uint64 { return s.LeasesLost }).with("reason", "lease_lost"),
 	count("not_stored_total", refusedHelp, func(s *stats) uint64 { return s.Refused }).with("reason", "invalid"),
+	count("not_stored_total", refusedHelp, func(s *stats) uint64 { return s.Unstorable }).with("reason", "unstorable"),
 	count("store_errors_total", "Requests to the store that failed.", func(s *stats) uint64 { return s.StoreErrors }),
 	count("useless_entries_total", uselessHelp, func(s *stats) uint64 { return s.Corrupt }).with("reason", "corrupt"),
 	count("useless_entries_total", uselessHelp, func(s *stats) uint64 { return s.Misplaced }).with("reason", "misplaced"),

@@ -23,17 +23,18 @@ func newCache() *cobra.Command {
 		Use:   "cache",
 		Short: "Look after what package cache keeps on the fleet",
 		Long: `Cache has the commands for spaces of the Go package cache: to look for entries that
-something is wrong with, to make a tag's entries misses, to see which keys are hot, and
-to switch a space to bypass the cache. The servers are asked at the addresses that the
-agent tells.`,
+something is wrong with, to make a tag's entries misses, to see which keys are hot, to
+switch a space to bypass the cache, and to mend what waits for a source. The servers are
+asked at the addresses that the agent tells; journal asks nobody, and reads a file.`,
 		Example: `  ringway cache verify --sample 10000
   ringway cache tags --invalidate category:7
   ringway cache hot
-  ringway cache bypass --set all --for 30m svc:user/3`,
+  ringway cache bypass --set all --for 30m svc:user/3
+  ringway cache journal /var/lib/svc/cache.journal --dead`,
 		Args: cli.Subcommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newCacheVerify(), newCacheTags(), newCacheHot(), newCacheBypass())
+	cmd.AddCommand(newCacheVerify(), newCacheTags(), newCacheHot(), newCacheBypass(), newCacheJournal())
 	return cmd
 }
 
@@ -46,6 +47,13 @@ type cacheFlags struct {
 }
 
 func (f *cacheFlags) add(cmd *cobra.Command) {
+	f.addWhole(cmd)
+	addPrefix(cmd, &f.server)
+}
+
+// addWhole adds those of a command that is about whole spaces or tags, whose keys are
+// known: that keys begin with something says nothing there.
+func (f *cacheFlags) addWhole(cmd *cobra.Command) {
 	f.clientFlags.add(cmd)
 	f.server.addAccess(cmd)
 	cmd.Flags().StringVar(&f.kind, "kind", "", "nodes of that kind, `redis|memcached`; needed if the fleet has both")
@@ -209,10 +217,10 @@ func failedOf(lines []string) error {
 	return &cli.FailedError{Lines: lines}
 }
 
-// notNegative refuses a number below 0.
-func (f *cacheFlags) notNegative(flag string, n int) error {
-	if n < 0 {
-		return &cli.UsageError{Where: f.settings.Where(flag), Found: strconv.Itoa(n), Want: "0 or more"}
+// atLeast refuses a number below another one.
+func (f *cacheFlags) atLeast(flag string, n, least int) error {
+	if n < least {
+		return &cli.UsageError{Where: f.settings.Where(flag), Found: strconv.Itoa(n), Want: strconv.Itoa(least) + " or more"}
 	}
 	return nil
 }

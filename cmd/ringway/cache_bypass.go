@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -38,7 +37,7 @@ Reads that bypass are loads: the source must be able to bear them.`,
 		Args: someSpaces,
 		RunE: func(cmd *cobra.Command, spaces []string) error { return f.run(cmd, spaces) },
 	}
-	f.add(cmd)
+	f.addWhole(cmd)
 	addSeedFile(cmd, &f.seedFile)
 	flags := cmd.Flags()
 	flags.StringVar(&f.set, "set", "", "leave out `nothing|fleet|all`; without, it is shown what is set")
@@ -47,6 +46,14 @@ Reads that bypass are loads: the source must be able to bear them.`,
 	noWords(cmd, "for")
 	cmd.ValidArgsFunction = cobra.NoFileCompletions
 	return cmd
+}
+
+// checkSpace refuses what is not the name of a space with its schema.
+func checkSpace(where, space string) error {
+	if _, _, err := cache.GetControl(context.Background(), cache.NewMemory(), space); err != nil {
+		return &cli.UsageError{Where: where, Found: cli.Quote(space), Want: "a name and a schema, such as svc:user/3", Err: err}
+	}
+	return nil
 }
 
 func someSpaces(_ *cobra.Command, args []string) error {
@@ -65,9 +72,13 @@ type bypassed struct {
 }
 
 func (f *cacheBypassFlags) run(cmd *cobra.Command, spaces []string) error {
+	lasts := cmd.Flags().Changed("for") // a file of settings may say it for whoever sets
 	fleet, err := f.find(cmd, true)
 	if err != nil {
 		return err
+	}
+	if f.set == "" && lasts {
+		return &cli.UsageError{Where: "--for", Found: "no --set", Want: "both, or neither: without --set nothing is set"}
 	}
 	var mode cache.Bypass
 	if f.set != "" {
@@ -79,8 +90,8 @@ func (f *cacheBypassFlags) run(cmd *cobra.Command, spaces []string) error {
 		return &cli.UsageError{Where: f.settings.Where("for"), Found: f.last.String(), Want: "a duration above 0, up to 720h"}
 	}
 	for _, space := range spaces { // all of them before anything is changed
-		if _, _, err := cache.GetControl(cmd.Context(), cache.NewMemory(), space); errors.Is(err, cache.ErrConfig) {
-			return &cli.UsageError{Where: "bypass", Found: cli.Quote(space), Want: "a name and a schema, such as svc:user/3", Err: err}
+		if err := checkSpace("bypass", space); err != nil {
+			return err
 		}
 	}
 	control := cache.Control{Bypass: mode, Until: time.Now().Add(f.last)}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/ringway/ringway/cache"
 	"github.com/ringway/ringway/internal/cli"
+	"github.com/ringway/ringway/internal/pause"
 	"github.com/ringway/ringway/membership"
 )
 
@@ -34,8 +35,9 @@ func newCacheHot() *cobra.Command {
 		Long: `Hot asks the Redis servers how often they have been asked for keys, for a sample of the keys
 of each node at a limited rate, and shows those with the highest counts. The counts are those
 that Redis evicts by (OBJECT FREQ): logarithmic, from 0 to 255, falling with time. Redis
-keeps them only under maxmemory-policy allkeys-lfu or volatile-lfu; where no node does, the
-exit code is 1. MONITOR is not used: it would slow the servers down.
+keeps them only under maxmemory-policy allkeys-lfu or volatile-lfu. A node that does not,
+or does not answer, is named, those of the others are shown, and the exit code is 1. MONITOR
+is not used: it would slow the servers down.
 
 A key that level 1 of processes answers is not hot on the fleet. What is hot inside a process
 Space.HotKeys tells. Memcached has no such counts. Keys may be personal.`,
@@ -91,7 +93,7 @@ func (f *cacheHotFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := firstOf(f.notNegative("sample", f.sample), f.notNegative("most", f.most)); err != nil {
+	if err := firstOf(f.atLeast("sample", f.sample, 0), f.atLeast("most", f.most, 1)); err != nil {
 		return err
 	}
 	switch {
@@ -136,7 +138,7 @@ func (f *cacheHotFlags) askNode(ctx context.Context, id string, store cache.Stor
 			}
 			take(found)
 			asked += len(page)
-			if err := rest(ctx, time.Duration(float64(len(page))/f.rate*float64(time.Second))); err != nil {
+			if err := pause.For(ctx, time.Duration(float64(len(page))/f.rate*float64(time.Second))); err != nil {
 				return err
 			}
 		}
@@ -146,17 +148,6 @@ func (f *cacheHotFlags) askNode(ctx context.Context, id string, store cache.Stor
 		return nil
 	}
 	return err
-}
-
-func rest(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // frequencies asks for the counts of some keys, which that does not change.

@@ -41,7 +41,7 @@ names. Tags with a personal part can be listed, not named.`,
   ringway cache tags --most 20 --format csv`,
 		RunE: func(cmd *cobra.Command, names []string) error { return f.run(cmd, names) },
 	}
-	f.add(cmd)
+	f.addWhole(cmd)
 	addSeedFile(cmd, &f.seedFile)
 	flags := cmd.Flags()
 	flags.StringVar(&f.tagSpace, "tag-space", "", "the `NAME` that the programs have as TagSpace; the package's own without")
@@ -73,7 +73,7 @@ func (f *cacheTagsFlags) run(cmd *cobra.Command, names []string) error {
 	case slices.Contains(names, ""):
 		return &cli.UsageError{Where: "tags", Found: "an empty name", Want: "names of tags"}
 	}
-	if err := f.notNegative("most", f.most); err != nil {
+	if err := f.atLeast("most", f.most, 1); err != nil {
 		return err
 	}
 	manager, err := cache.NewManager(cache.ManagerConfig{Store: cache.NewMemory(), TagSpace: f.tagSpace})
@@ -122,6 +122,9 @@ func (f *cacheTagsFlags) look(ctx context.Context, fleet *cacheFleet, manager *c
 			})
 			if err != nil {
 				failed = append(failed, fmt.Sprintf("%s: tag %s: %s", shown(id), shown(name), shown(err.Error())))
+				if !cell.Done { // then it is not known whether the tag is there
+					continue
+				}
 			}
 			cells = append(cells, cell)
 		}
@@ -199,6 +202,7 @@ func tagsReport(agent string, cells []tagCell) cli.Report {
 			rows := make([][]string, len(cells))
 			for i, c := range cells {
 				tag, state, version := c.Tag, "", fmt.Sprint(c.Version)
+				unchanged := (time.Duration(c.Age) * time.Second).String()
 				if tag == "" {
 					tag = c.Key
 				}
@@ -206,9 +210,9 @@ func tagsReport(agent string, cells []tagCell) cli.Report {
 				case c.Done:
 					state = "invalidated"
 				case c.Version == 0:
-					state, version = "not there", missing
+					state, version, unchanged = "not there", missing, missing
 				}
-				rows[i] = []string{shown(tag), shown(c.Node), version, (time.Duration(c.Age) * time.Second).String(), state}
+				rows[i] = []string{shown(tag), shown(c.Node), version, unchanged, state}
 			}
 			writeTable(b, s, columns, rows)
 		},

@@ -181,8 +181,16 @@ func TestCacheTags(t *testing.T) {
 		if len(list.Tags) != 1 || list.Tags[0].Key != before.Tags[0].Key || list.Tags[0].Node != before.Tags[0].Node {
 			t.Errorf("list: %+v", list)
 		}
-		_, table, _ := run("cache", "tags", "all", "--agent", url)
+		_, table, _ := run("cache", "tags", "all", "none", "--agent", url)
 		checkWidth(t, table)
+		for line := range strings.Lines(table) { // how long something has been that is not there, nobody knows
+			if words := strings.Fields(line); words[0] == "none" && strings.Join(words[2:], " ") != missing+" "+missing+" not there" {
+				t.Errorf("%q", line)
+			}
+		}
+		if !strings.Contains(table, "not there") {
+			t.Errorf("%s", table)
+		}
 	})
 }
 
@@ -257,6 +265,16 @@ func TestCacheHot(t *testing.T) {
 	if stderr := ask(t, cli.ExitFailed, &got, "hot", "--agent", plain); !strings.Contains(stderr, "allkeys-lfu") {
 		t.Errorf("without counts: %q", stderr)
 	}
+	// One node of two that does not count: it is named, and the other's are shown.
+	client := redis.NewClient(&redis.Options{Addr: servers["cache-b"].Addr()})
+	defer client.Close()
+	if err := client.ConfigSet(t.Context(), "maxmemory-policy", "noeviction").Err(); err != nil {
+		t.Fatal(err)
+	}
+	stderr := ask(t, cli.ExitFailed, &got, hot...)
+	if len(got.Keys) != 2 || got.Keys[0].Node != "cache-a" || !strings.Contains(stderr, "cache-b: it counts no reads") || strings.Contains(stderr, "cache-a") {
+		t.Errorf("one node without counts: %+v, %q", got, stderr)
+	}
 }
 
 func TestCacheUsage(t *testing.T) {
@@ -266,6 +284,11 @@ func TestCacheUsage(t *testing.T) {
 		{"verify", "--kind", "x"}, {"tags", "--invalidate"}, {"tags", ""}, {"tags", "--tag-space", "a b"}, {"tags", "--most", "-1"},
 		{"bypass"}, {"bypass", "nonsense"}, {"bypass", "svc:user/3", "--set", "x"}, {"bypass", "svc:user/3", "--for", "0s"},
 		{"hot", "--rate", "NaN"}, {"hot", "--most", "-1"}, {"verify", "--server", "memcached://x"},
+		// What names no space, and what would do or show nothing.
+		{"verify", "--space", "svc:user"}, {"verify", "--space", "svc:user/3,foo"}, {"verify", "--space", "svc:user/03"},
+		{"bypass", "svc:user/03", "--set", "all"}, {"bypass", "svc:user/3", "svc:user/4294967296"},
+		{"bypass", "svc:user/3", "--for", "1h"}, {"bypass", "svc:user/3", "--prefix", "svc:"}, {"tags", "--prefix", "@tags/"},
+		{"tags", "--most", "0"}, {"hot", "--most", "0"},
 	} {
 		full := append([]string{"cache"}, args...)
 		if args[0] != "frob" {

@@ -87,8 +87,13 @@ func (f *cacheVerifyFlags) run(cmd *cobra.Command) error {
 		return err
 	}
 	cfg := cache.AuditConfig{Prefix: f.server.prefix, Limit: f.sample, Rate: f.rate, Spaces: f.spaces, Examples: f.examples}
-	if err := firstOf(f.notNegative("sample", f.sample), f.notNegative("examples", f.examples)); err != nil {
+	if err := firstOf(f.atLeast("sample", f.sample, 0), f.atLeast("examples", f.examples, 0)); err != nil {
 		return err
+	}
+	for _, space := range f.spaces { // each entry of one that cannot be would be reported
+		if err := checkSpace(f.settings.Where("space"), space); err != nil {
+			return err
+		}
 	}
 	if !(f.rate >= 1e-3 && f.rate <= 1e6) {
 		return &cli.UsageError{Where: f.settings.Where("rate"), Found: strconv.FormatFloat(f.rate, 'g', -1, 64), Want: "a number of keys a second, up to a million"}

@@ -138,6 +138,7 @@ func TestGolden(t *testing.T) {
 		{"help-cache-tags", []string{"cache", "tags", "--help"}},
 		{"help-cache-hot", []string{"cache", "hot", "--help"}},
 		{"help-cache-bypass", []string{"cache", "bypass", "--help"}},
+		{"help-cache-journal", []string{"cache", "journal", "--help"}},
 		{"version", []string{"--version"}},
 		{"complete-network", []string{"__complete", "agent", "--network", ""}},
 		{"complete-format", []string{"__complete", "ring", "--format", ""}},

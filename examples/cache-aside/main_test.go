@@ -25,8 +25,8 @@ Ada from L2
 Ada Lovelace from L2
 the source was asked 2 times
 `
-	agents := []string{agentOf(t, addresses)}
-	for _, given := range [][]string{addresses, addresses, agents} { // also with what the first run has left
+	agents := []string{agentOf(t, addresses) + "," + agentOf(t, addresses)} // as --agent has them
+	for _, given := range [][]string{addresses, addresses, agents} {        // also with what the first run has left
 		var out strings.Builder
 		if err := run(t.Context(), &out, given); err != nil {
 			t.Fatal(err)

@@ -5,10 +5,10 @@
 //	redis-server --port 7001 & redis-server --port 7002 &
 //	go run ./examples/two-level 127.0.0.1:7001 127.0.0.1:7002
 //
-// URLs are those of a fleet's agents: `ringway demo --keep` leaves one running, and
-// says what to give for --agent.
+// URLs are those of a fleet's agents: `ringway demo --backend redis --keep` leaves
+// one running, and prints them after --agent.
 //
-//	go run ./examples/two-level http://127.0.0.1:PORT http://127.0.0.1:PORT
+//	go run ./examples/two-level http://127.0.0.1:PORT,http://127.0.0.1:PORT
 package main
 
 import (
@@ -85,7 +85,7 @@ func fleetOf(ctx context.Context, addresses []string) (membership.Source, error)
 	if strings.HasPrefix(addresses[0], "http") {
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second) // none may answer
 		defer cancel()
-		return observer.New(ctx, observer.Config{Agents: addresses})
+		return observer.New(ctx, observer.Config{Agents: strings.Split(strings.Join(addresses, ","), ",")})
 	}
 	var members []membership.Member
 	for i, address := range addresses {

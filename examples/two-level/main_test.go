@@ -25,8 +25,8 @@ func TestRun(t *testing.T) {
 changed by the first
 400 cents from L1
 `
-	agents := []string{agentOf(t, addresses)}
-	for _, given := range [][]string{addresses, addresses, agents} { // also with what the first run has left
+	agents := []string{agentOf(t, addresses) + "," + agentOf(t, addresses)} // as --agent has them
+	for _, given := range [][]string{addresses, addresses, agents} {        // also with what the first run has left
 		var out strings.Builder
 		if err := run(t.Context(), &out, given); err != nil {
 			t.Fatal(err)

@@ -1,14 +1,14 @@
 // Write-through has every write go through the cache: Put writes the source, and
-// then the memcached servers whose addresses it is given, so that the next read finds
-// the new value there. A write that comes late does not replace a newer one.
+// then the memcached servers whose addresses it is given, or the fleet of either kind
+// whose agents it is given, so that the next read finds the new value there. A write that comes late does not replace a newer one.
 //
 //	memcached -p 7011 & memcached -p 7012 &
 //	go run ./examples/write-through 127.0.0.1:7011 127.0.0.1:7012
 //
-// URLs are those of a fleet's agents: `ringway demo --backend memcached --keep` leaves one running, and
-// says what to give for --agent.
+// URLs are those of a fleet's agents: `ringway demo --keep` leaves one running, of
+// whatever --backend, and prints them after --agent.
 //
-//	go run ./examples/write-through http://127.0.0.1:PORT http://127.0.0.1:PORT
+//	go run ./examples/write-through http://127.0.0.1:PORT,http://127.0.0.1:PORT
 package main
 
 import (
@@ -84,7 +84,7 @@ func fleetOf(ctx context.Context, addresses []string) (membership.Source, error)
 	if strings.HasPrefix(addresses[0], "http") {
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second) // none may answer
 		defer cancel()
-		return observer.New(ctx, observer.Config{Agents: addresses})
+		return observer.New(ctx, observer.Config{Agents: strings.Split(strings.Join(addresses, ","), ",")})
 	}
 	var members []membership.Member
 	for i, address := range addresses {
@@ -93,21 +93,42 @@ func fleetOf(ctx context.Context, addresses []string) (membership.Source, error)
 	return membership.Static(members...)
 }
 
+// storeOf returns the store that the fleet is, by the kind of its servers, and what ends
+// its client. Get would do without the servers, and this is to show them: so they are
+// asked whether they are there.
+func storeOf(ctx context.Context, source membership.Source) (store cache.Store, end func() error, err error) {
+	view, err := source.Next(ctx, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(view.Current(membership.Redis)) > 0 {
+		client, err := router.NewRedis(ctx, router.Config{Source: source})
+		if err != nil {
+			return nil, nil, err
+		}
+		return cache.OnRedis(client), client.Close, client.Ping(ctx).Err()
+	}
+	client, err := router.NewMemcached(ctx, router.Config{Source: source})
+	if err != nil {
+		return nil, nil, err
+	}
+	return cache.OnMemcached(client), client.Close, client.Ping(ctx)
+}
+
 func run(ctx context.Context, out io.Writer, addresses []string) (err error) {
 	source, err := fleetOf(ctx, addresses)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
-	client, err := router.NewMemcached(ctx, router.Config{Source: source})
+	store, end, err := storeOf(ctx, source)
+	if end != nil {
+		defer func() { err = errors.Join(err, end()) }()
+	}
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, client.Close()) }()
-	if err := client.Ping(ctx); err != nil {
-		return err // Get would do without the servers, and this is to show them
-	}
-	m, err := cache.NewManager(cache.ManagerConfig{Store: cache.OnMemcached(client)})
+	m, err := cache.NewManager(cache.ManagerConfig{Store: store})
 	if err != nil {
 		return err
 	}

@@ -25,8 +25,9 @@ Ada, version 1, from L2
 Grace, version 2, from L2
 the source was read 1 times
 `
-	agents := []string{agentOf(t, addresses)}
-	for _, given := range [][]string{addresses, addresses, agents} { // also with what the first run has left
+	agents := []string{agentOf(t, membership.Memcached, addresses) + "," + agentOf(t, membership.Memcached, addresses)} // as --agent has them
+	redis := []string{agentOf(t, membership.Redis, []string{servertest.Redis(t).Addr()})}
+	for _, given := range [][]string{addresses, addresses, agents, redis} { // also with what the first run has left
 		var out strings.Builder
 		if err := run(t.Context(), &out, given); err != nil {
 			t.Fatal(err)
@@ -41,11 +42,11 @@ the source was read 1 times
 }
 
 // agentOf is an agent as far as clients ask it, of a fleet that never changes.
-func agentOf(t *testing.T, addresses []string) (url string) {
+func agentOf(t *testing.T, kind membership.Kind, addresses []string) (url string) {
 	t.Helper()
 	var members []membership.Member
 	for i, address := range addresses {
-		members = append(members, membership.Member{ID: fmt.Sprint("node-", i), Address: address, Kind: membership.Memcached})
+		members = append(members, membership.Member{ID: fmt.Sprint("node-", i), Address: address, Kind: kind})
 	}
 	view, errView := membership.NewView(7, members...)
 	placement, errPlacement := agentapi.PlacementOf(ring.Config{})

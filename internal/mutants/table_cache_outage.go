@@ -146,7 +146,7 @@ var cacheOutage = []mutation{
 		old: " || Bypass(value[4]) > BypassAll {", new: " {",
 		tests: "TestControlFromOutside"},
 	{name: "bypass/reads-fleet", what: "a switch for the fleet leaves level 1 in use", file: "cache/bypass.go",
-		old: "\tif mode == BypassFleet {\n\t\tepoch", new: "\tif mode == BypassNothing {\n\t\tepoch",
+		old: "err == nil && mode == BypassFleet {\n\t\tv, meta, found", new: "err == nil && mode == BypassNothing {\n\t\tv, meta, found",
 		tests: "TestBypass"},
 
 	// One client's view: session*.go

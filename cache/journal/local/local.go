@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -213,3 +215,14 @@ func (l *Log) Close() error {
 }
 
 func damaged(err error) bool { return errors.Is(err, journal.ErrDamaged) }
+
+// String names the file.
+func (l *Log) String() string { return "journal " + l.path }
+
+// Names returns the names of the queues that the file has, and of those that were opened
+// since, in order.
+func (l *Log) Names() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Sorted(maps.Keys(l.queues))
+}

@@ -13,5 +13,7 @@ const behind = `## What is measured
 
 **A miss**: 1,000 goroutines ask for a key that nobody has, and the loader takes 20 ms. go-redis/cache is called by ` + "`Once`" + `, its single flight, one of which each client has. Three clients are three caches with connections of their own, in one program: what they share is the servers, as three processes do. ` + "`cache.Space`" + ` takes a lease before it loads, and fills under it: two requests more than a GET and a SET, for which the others wait. With three clients two of them poll for the value, so that they have it somewhat later than one who loads for itself: that is the price of one load in place of three, and it is paid when the source has time to spare.
 
-jetcache-go and gocache are not measured.
+**gocache** (eko/gocache) is asked for text, which the codec of all others decodes, since its own codec is another one. In this process it is over go-cache, which keeps everything until its end; on the fleet over ` + "`redis.Ring`" + `. It has nothing for many keys. A miss is asked of its loadable cache, which has a single flight for each client, and stores in the background: who comes between the load and that is served from memory.
+
+jetcache-go is not measured.
 `

@@ -30,6 +30,7 @@ var groups = []contest.Group{
 			{Name: "cache.Space", Note: "GetMany", Open: spaceGetMany},
 			{Name: "go-redis/cache", Note: "a Get for each key, for it has no other call; " + peerNote, Open: peerGets(false)},
 			{Name: "go-redis/cache, routed", Note: "the same, " + overOurs, Open: peerGets(true)},
+			{Name: "gocache", Note: "likewise", Open: gocacheGets},
 			{Name: "redis.Ring pipeline", Note: byHand, Open: ringPipeline},
 			{Name: "router.Redis MGET", Note: byHand, Open: routerMGet},
 		}},
@@ -43,6 +44,7 @@ func local(name, title string, goroutines int) contest.Group {
 		{Name: "cache.Space", Note: "decodes for each caller", Open: spaceLocal},
 		{Name: "cache.Space, Clone", Note: "copies for each caller, by SpaceConfig.Clone", Open: spaceLocalClone},
 		{Name: "go-redis/cache", Note: "TinyLFU, with room for all keys; decodes for each caller", Open: peerLocal},
+		{Name: "gocache", Note: "go-cache, which knows no bound; decodes for each caller", Open: gocacheLocal},
 		{Name: "rueidis DoCache", Note: "client-side caching, and the codec by hand; a client for each server, by our ring", Open: rueidisLocal},
 	}}
 }
@@ -58,6 +60,7 @@ func hit(name, title string, goroutines int) contest.Group {
 		{Name: "cache.Space", Note: "no first level", Open: spaceGet},
 		{Name: "go-redis/cache", Note: "no local level; " + peerNote, Open: peerGet(false)},
 		{Name: "go-redis/cache, routed", Note: "the same, " + overOurs, Open: peerGet(true)},
+		{Name: "gocache", Note: "over redis.Ring", Open: gocacheGet},
 		{Name: "router.Redis GET", Note: byHand, Open: routerGet},
 	}}
 }
@@ -67,5 +70,6 @@ func missing(name, title string, n int) contest.Group {
 		{Name: "cache.Space", Open: func(e *contest.Environment) (contest.Operation, error) { return spaceMiss(e, n) }},
 		{Name: "go-redis/cache", Note: "Once; " + peerNote, Open: peerMiss(n, false)},
 		{Name: "go-redis/cache, routed", Note: "the same, " + overOurs, Open: peerMiss(n, true)},
+		{Name: "gocache", Note: "a loadable cache over redis.Ring", Open: gocacheMiss(n)},
 	}}
 }
