@@ -95,7 +95,7 @@ func (s *Space[K, V]) await(ctx context.Context, q *query[K, V], old *answer[V],
 	}
 again:
 	joined := time.Now()
-	f, leader, err := s.join(loading, *q)
+	f, leader, err := s.join(loading, q)
 	if err != nil {
 		return none, Meta{}, err
 	}
@@ -145,7 +145,16 @@ func (s *Space[K, V]) orOld(old *answer[V], usable bool, err error) (V, Meta, er
 func cameAfter(joined, decided time.Time) bool { return !decided.IsZero() && joined.After(decided) }
 
 // join joins the load of the key, or starts it.
-func (s *Space[K, V]) join(ctx context.Context, q query[K, V]) (*flight[answer[V]], bool, error) {
+func (s *Space[K, V]) join(ctx context.Context, q *query[K, V]) (f *flight[answer[V]], leader bool, err error) {
+	if f = s.flights.underWay(q.store.flight()); f != nil {
+		return f, false, nil
+	}
+	return s.lead(ctx, *q)
+}
+
+// lead is join for the one who is likely to be the first. It is apart because what a load
+// needs is on the heap, and the others need none of it.
+func (s *Space[K, V]) lead(ctx context.Context, q query[K, V]) (*flight[answer[V]], bool, error) {
 	q.load = s.counted(q.load) // GetWith has one of its own
 	ctx = withCaller(ctx)
 	ctx = context.WithoutCancel(ctx)

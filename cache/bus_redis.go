@@ -22,8 +22,8 @@ const redisBusChannels = 4
 // Each process sends a digest of 30 bytes a channel every BusConfig.Digest, and
 // receives those of all.
 func NewRedisBus(client redis.UniversalClient, name string, cfg BusConfig) (*SequencedBus, error) {
-	if client == nil {
-		return nil, configError("client", nil, "a client")
+	if isNil(client) {
+		return nil, configError("client", fmt.Sprintf("nil (%T)", client), "a client")
 	}
 	if !nameForm.MatchString(name) {
 		return nil, configError("name", fmt.Sprintf("%.80q", name), "1 to 64 letters, digits, ':', '.', '_' or '-'")

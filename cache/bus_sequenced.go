@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -80,8 +81,10 @@ type SequencedBus struct {
 // NewBus returns a bus over the wire, or an error that matches ErrConfig.
 func NewBus(wire Wire, cfg BusConfig) (*SequencedBus, error) {
 	switch {
-	case wire == nil || wire.Channels() < 1:
-		return nil, configError("Wire", wire, "one with channels")
+	case isNil(wire):
+		return nil, configError("Wire", fmt.Sprintf("nil (%T)", wire), "one with channels")
+	case wire.Channels() < 1:
+		return nil, configError("Wire", "one without channels", "one with channels")
 	case cfg.Digest < 0 || cfg.Digest > time.Hour:
 		return nil, configError("Digest", cfg.Digest, "0 to 1 h")
 	case cfg.Queue < 0:

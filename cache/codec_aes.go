@@ -33,8 +33,8 @@ var errSealed = errors.New("cache: decode: not encrypted with a known secret for
 // services, then move it to the front. The nonce is random: replace a secret
 // before it has encrypted 2^32 values.
 func NewAES[V any](inner Codec[V], secrets ...[]byte) (*AES[V], error) {
-	if inner == nil {
-		return nil, configError("inner codec", "nil", "one")
+	if isNil(inner) {
+		return nil, configError("inner codec", fmt.Sprintf("nil (%T)", inner), "one")
 	}
 	if len(secrets) == 0 {
 		return nil, configError("secrets", "none", "one at least")

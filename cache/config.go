@@ -22,7 +22,9 @@ type ManagerConfig struct {
 	// OnError is told what no caller is: errors of the store while the source
 	// answered, loads in the background that failed, stale values that were
 	// served in place of an error. It is called by the goroutine concerned, must
-	// be quick, and is given no keys and no values. nil: nobody is.
+	// be quick, and is given no keys and no values: a client's own error has its key
+	// in a field at most (errors.As), not in the text. What a loader returns is up to
+	// the loader. nil: nobody is.
 	OnError func(space string, err error)
 
 	// Background is how many loads ahead of need may be under way at a time; 0
@@ -234,6 +236,9 @@ func (c SpaceConfig[K, V]) withDefaults() (SpaceConfig[K, V], error) {
 	}
 	if kind := reflect.TypeFor[V]().Kind(); kind == reflect.Chan || kind == reflect.Func {
 		return c, configError("type of values", reflect.TypeFor[V](), "one that can be stored and copied")
+	}
+	if err := checkSet("Codec", c.Codec); err != nil {
+		return c, err
 	}
 	if c.Codec == nil {
 		if err := checkJSON(reflect.TypeFor[V]()); err != nil {

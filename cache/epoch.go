@@ -137,7 +137,7 @@ var errEpochBusy = errors.New("cache: epoch: its lease was lost again and again"
 // makeEpoch stores a number where there is none, and stores one that is old once
 // more, under a lease: so it never replaces what BumpEpoch has stored meanwhile.
 func (s *Space[K, V]) makeEpoch(ctx context.Context) (uint64, error) {
-	w := wait{request: LeaseRequest{Life: epochLease, Renew: true}, pause: firstPoll, counted: true}
+	w := wait{request: LeaseRequest{Life: epochLease, Renew: true}, begun: time.Now(), counted: true}
 	for range 100 {
 		g, err := s.m.leaser.Lease(ctx, s.epochs.key, w.request)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"time"
 )
 
 // announced is the log of the keys that are about to be created: one cell on the
@@ -72,7 +73,7 @@ var errLogBusy = errors.New("cache: filter: the lease of the announcements was l
 
 // announce adds to the log, and begins one where there is none.
 func (s *Space[K, V]) announce(ctx context.Context, ids []identity) (announced, error) {
-	w := wait{request: LeaseRequest{Life: epochLease, Renew: true}, pause: firstPoll, counted: true}
+	w := wait{request: LeaseRequest{Life: epochLease, Renew: true}, begun: time.Now(), counted: true}
 	for range 1000 {
 		g, err := s.m.leaser.Lease(ctx, s.filterKey, w.request)
 		if err != nil {

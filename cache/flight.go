@@ -40,6 +40,13 @@ func (fs *flights[R]) join(key string, start func(func()) error, do func(f *flig
 	return f, true, nil
 }
 
+// underWay returns the flight for the key; nil: there is none.
+func (fs *flights[R]) underWay(key string) *flight[R] {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return fs.byKey[key]
+}
+
 func (fs *flights[R]) fly(key string, f *flight[R], do func(f *flight[R]) (R, error)) {
 	// Also if do panics or ends its goroutine: nobody may be left waiting.
 	f.err = errGoexit

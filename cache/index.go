@@ -99,6 +99,12 @@ func (ix *Index[I, K, V]) follow(ctx context.Context, value V) error {
 	return errors.Join(errs...)
 }
 
+// confirms says whether the value has the name.
+func (ix *Index[I, K, V]) confirms(value V, name I) (has bool, err error) {
+	defer caught("IndexConfig.Names", &err)
+	return slices.Contains(ix.names(value), name), nil
+}
+
 // Get returns the value that has the name. Meta is that of the value. ErrNotFound:
 // there is none; ErrOutOfStep: the source contradicts itself.
 func (ix *Index[I, K, V]) Get(ctx context.Context, name I) (value V, meta Meta, err error) {
@@ -109,11 +115,16 @@ func (ix *Index[I, K, V]) Get(ctx context.Context, name I) (value V, meta Meta, 
 			return none, from, err
 		}
 		value, meta, err = ix.of.Get(ctx, key)
-		switch {
-		case err == nil && slices.Contains(ix.names(value), name):
-			return value, meta, nil
-		case err != nil && !errors.Is(err, ErrNotFound):
+		if err != nil && !errors.Is(err, ErrNotFound) {
 			return none, meta, err
+		}
+		if err == nil {
+			switch confirmed, err := ix.confirms(value, name); {
+			case err != nil:
+				return none, meta, err
+			case confirmed:
+				return value, meta, nil
+			}
 		}
 		// One of the two is old. What comes straight from the source is not.
 		if from.Source != FromLoader {

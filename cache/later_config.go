@@ -59,7 +59,7 @@ func (c InvalidationConfig) withDefaults() (InvalidationConfig, error) {
 	setDefault(&c.Pause, 100*time.Millisecond)
 	setDefault(&c.MaxPause, 30*time.Second)
 	setDefault(&c.Attempts, 100)
-	return c, nil
+	return c, checkSet("Invalidation.Journal", c.Journal)
 }
 
 // LaterStats is about invalidations that are due later.

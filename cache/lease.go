@@ -13,7 +13,11 @@ type right[V any] struct {
 	found answer[V]
 }
 
+// Who waits for another process looks again after pollPart of the time that it has waited
+// so far, but not sooner than firstPoll nor later than lastPoll. So it has the value that
+// much later at most than it could, however long the load takes.
 const (
+	pollPart  = 8
 	firstPoll = 2 * time.Millisecond
 	lastPoll  = 50 * time.Millisecond
 )
@@ -33,7 +37,7 @@ func (s *Space[K, V]) obtain(ctx context.Context, q query[K, V]) (r right[V], er
 	}
 	life := s.cfg.Loads.Lease
 	begun := time.Now()
-	w := wait{request: LeaseRequest{Life: life, Renew: q.seen != 0}, pause: firstPoll}
+	w := wait{request: LeaseRequest{Life: life, Renew: q.seen != 0}, begun: begun}
 	for {
 		asked := time.Now()
 		g, err := s.m.leaser.Lease(ctx, q.store.text, w.request)
@@ -66,7 +70,7 @@ func (s *Space[K, V]) obtain(ctx context.Context, q query[K, V]) (r right[V], er
 // wait is the state of one who waits for a lease.
 type wait struct {
 	request LeaseRequest
-	pause   time.Duration
+	begun   time.Time
 	holder  Lease // who has it
 	since   time.Time
 	counted bool
@@ -126,10 +130,9 @@ func (s *Space[K, V]) watchHolder(w *wait, holder Lease) {
 
 // nap waits, each time a little longer.
 func (s *Space[K, V]) nap(ctx context.Context, w *wait) error {
+	gap := min(max(time.Since(w.begun)/pollPart, firstPoll), lastPoll)
 	// Half of it by chance, so that processes do not ask in step.
-	gap := w.pause/2 + time.Duration(s.m.cfg.random()*float64(w.pause/2))
-	w.pause = min(w.pause*3/2, lastPoll)
-	return pause(ctx, gap)
+	return pause(ctx, gap/2+time.Duration(s.m.cfg.random()*float64(gap/2)))
 }
 
 // recheck looks once more, for a store without leases: the flight may have begun

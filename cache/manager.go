@@ -61,7 +61,8 @@ func NewManager(cfg ManagerConfig) (*Manager, error) {
 	case cfg.NoStore:
 		return nil, configError("NoStore", true, "no Store")
 	}
-	if err := checkStore("Store", cfg.Store); err != nil {
+	if err := firstError(checkStore("Store", cfg.Store), checkBus("Bus", cfg.Bus),
+		checkSet("Observer", cfg.Observer), checkSet("Tracer", cfg.Tracer)); err != nil {
 		return nil, err
 	}
 	if cfg.Background < 0 {
@@ -180,6 +181,6 @@ func (m *Manager) register(name string, s space) error {
 
 func (m *Manager) tell(space string, err error) {
 	if m.cfg.OnError != nil {
-		m.cfg.OnError(space, err)
+		m.cfg.OnError(space, keyless(err)) // also of a store that is none of this package
 	}
 }

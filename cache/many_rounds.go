@@ -42,7 +42,7 @@ func (s *Space[K, V]) loadRounds(ctx context.Context, all []query[K, V], leave f
 	for _, q := range pending {
 		q.many.wait.request.Life = life
 	}
-	for w := (wait{pause: firstPoll}); len(pending) > 0; {
+	for w := (wait{begun: begun}); len(pending) > 0; {
 		late := time.Since(begun) > 2*life+2*time.Second // as obtain has it
 		r := s.leaseRound(ctx, pending, late)
 		if ctx.Err() != nil {

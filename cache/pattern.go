@@ -25,7 +25,8 @@ func (b *PatternBuilder) Any() {
 }
 
 // patternOf returns the text of a pattern, without the prefix.
-func (s *Space[K, V]) patternOf(build func(*PatternBuilder)) (string, error) {
+func (s *Space[K, V]) patternOf(build func(*PatternBuilder)) (text string, err error) {
+	defer caught("the pattern", &err)
 	b := &PatternBuilder{KeyBuilder{prefix: s.prefix, secret: s.m.cfg.Secret}}
 	build(b)
 	if b.bare {

@@ -37,7 +37,7 @@ func (s *Space[K, V]) refresh(ctx context.Context, q query[K, V]) {
 		s.counters.refreshesSkipped.Add(1)
 		return
 	}
-	f, leader, err := s.join(giveWay(ctx), q)
+	f, leader, err := s.join(giveWay(ctx), &q)
 	if err != nil || !leader {
 		<-s.m.slots
 		return

@@ -17,9 +17,10 @@ type Rule[E any] struct {
 // Action is one thing that a rule does: KeysOf, TagsOf, PatternOf, EpochOf.
 type Action[E any] struct {
 	by, space string           // for the Contract
+	wrong     error            // what NewRules refuses
 	target    any              // actions with the same one share a gathering
 	begin     func() gathering // for one call of Handle
-	add       func(gathering, E)
+	add       func(gathering, E) error
 }
 
 // gathering collects what a batch of events invalidates at one place.
@@ -38,12 +39,18 @@ type Rules[E any] struct {
 // NewRules returns the rules, and makes them part of the Contract of the manager. An
 // error matches ErrConfig.
 func NewRules[E any](m *Manager, rules ...Rule[E]) (*Rules[E], error) {
+	if m == nil || m.ctx == nil {
+		return nil, configError("manager", "nil, or its zero value", "one of NewManager")
+	}
 	var contract []ContractEvent
 	for _, r := range rules {
 		if r.Event == "" || len(r.Do) == 0 {
 			return nil, configError("Rule", "no Event or nothing to Do", "both")
 		}
 		for _, a := range r.Do {
+			if a.wrong != nil {
+				return nil, a.wrong
+			}
 			if a.begin == nil {
 				return nil, configError("Rule.Do", "a zero Action", "KeysOf, TagsOf, PatternOf or EpochOf")
 			}
@@ -62,24 +69,29 @@ func NewRules[E any](m *Manager, rules ...Rule[E]) (*Rules[E], error) {
 // Handle invalidates what the events say. Of a batch, what several of them say is
 // invalidated once, and all keys of a space go together, as with InvalidateMany. An
 // error means that not all of it was done: give it the batch again, which does no harm.
-// An event that no rule is about is counted, and no error.
+// An event that no rule is about is counted, and no error. If a function of a rule panics
+// the error is a *PanicError, of the first that does; what the other events and rules say
+// is invalidated all the same.
 func (r *Rules[E]) Handle(ctx context.Context, events ...E) error {
 	gathered := make(map[any]gathering)
 	var order []gathering
+	var panicked error // the first: a function that panics may do so for each event
 	for _, e := range events {
 		matched := false
 		for _, rule := range r.rules {
-			if rule.When != nil && !rule.When(e) {
+			about, err := rule.about(e)
+			panicked = firstError(panicked, err)
+			matched = matched || about || err != nil
+			if !about {
 				continue
 			}
-			matched = true
 			for _, a := range rule.Do {
 				g := gathered[a.target]
 				if g == nil {
 					g = a.begin()
 					gathered[a.target], order = g, append(order, g)
 				}
-				a.add(g, e)
+				panicked = firstError(panicked, a.add(g, e))
 			}
 		}
 		if !matched {
@@ -87,13 +99,19 @@ func (r *Rules[E]) Handle(ctx context.Context, events ...E) error {
 		}
 	}
 	r.events.Add(uint64(len(events)))
-	errs := make([]error, len(order))
+	errs := make([]error, len(order), len(order)+1)
 	atOnce(len(order), func(i int) { errs[i] = order[i].flush(ctx) })
-	err := errors.Join(errs...)
+	err := errors.Join(append(errs, panicked)...)
 	if err != nil {
 		r.failed.Add(1)
 	}
 	return err
+}
+
+// about says whether the rule is about the event.
+func (r Rule[E]) about(e E) (is bool, err error) {
+	defer caught("Rule.When", &err)
+	return r.When == nil || r.When(e), nil
 }
 
 // RulesStats counts what Rules have done.

@@ -33,7 +33,7 @@ func (m *Memcached) ScanKeys(ctx context.Context, prefix string, batch func(keys
 	scan := func(ctx context.Context, client memcachedDump) error {
 		keys, err := dumpKeys(ctx, client, prefix)
 		if err != nil {
-			return fmt.Errorf("cache: memcached: scan: %w", err)
+			return fmt.Errorf("cache: memcached: scan: %w", keyless(err))
 		}
 		mu.Lock()
 		defer mu.Unlock()

@@ -22,7 +22,7 @@ func (r *Redis) ScanKeys(ctx context.Context, prefix string, batch func(keys []s
 		for cursor := uint64(0); ; {
 			keys, next, err := client.Scan(ctx, cursor, globOf(prefix), scanBatch).Result()
 			if err != nil {
-				return fmt.Errorf("cache: redis: scan: %w", err)
+				return fmt.Errorf("cache: redis: scan: %w", keyless(err))
 			}
 			if len(keys) > 0 {
 				mu.Lock()
@@ -70,7 +70,7 @@ func (r *Redis) DeleteMany(ctx context.Context, keys []string, holdOff time.Dura
 	errs := make([]error, len(keys))
 	for i, reply := range r.runMany(ctx, calls) {
 		if err := reply.Err(); err != nil {
-			errs[i] = fmt.Errorf("cache: redis: delete: %w", err)
+			errs[i] = fmt.Errorf("cache: redis: delete: %w", keyless(err))
 		}
 	}
 	return errs

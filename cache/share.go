@@ -43,18 +43,19 @@ func newShares[R any]() *shares[R] { return &shares[R]{} }
 func (s *shares[R]) of(key shareKey) *stripe[R] { return &s.stripe[key.identity[0]%64] }
 
 // first says that no request for the key is under way: the caller has to make it, for
-// himself alone, and to call next when it has ended.
-func (st *stripe[R]) first(key shareKey) bool {
+// himself alone, and to call next when it has ended. If one is, it returns the request
+// after it; nil: nobody has joined that yet.
+func (st *stripe[R]) first(key shareKey) (alone bool, next *shared[R]) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if _, busy := st.byKey[key]; busy {
-		return false
+	if next, busy := st.byKey[key]; busy {
+		return false, next
 	}
 	if st.byKey == nil {
 		st.byKey = make(map[shareKey]*shared[R])
 	}
 	st.byKey[key] = nil
-	return true
+	return true, nil
 }
 
 // next is called when a request has ended, and returns that which is to be made now;
@@ -93,22 +94,27 @@ func (st *stripe[R]) join(ctx context.Context, key shareKey, do func(context.Con
 func (s *shares[R]) get(ctx context.Context, key shareKey, limit time.Duration, start func(func()) error, do func(context.Context) R) (result R) {
 	st := s.of(key)
 	for {
-		if st.first(key) {
+		alone, next := st.first(key)
+		if alone {
 			defer s.ended(key, limit, start)
 			return do(ctx)
 		}
-		if next := st.join(ctx, key, do); next != nil {
-			return next.wait(ctx)
+		if next == nil {
+			next = st.join(ctx, key, do)
+		}
+		if next != nil {
+			next.waitInto(ctx, &result)
+			return result
 		}
 	}
 }
 
-func (sh *shared[R]) wait(ctx context.Context) (result R) {
+// waitInto leaves the place of the caller as it is if ctx ends.
+func (sh *shared[R]) waitInto(ctx context.Context, result *R) {
 	select {
 	case <-sh.done:
-		return sh.result
+		*result = sh.result
 	case <-ctx.Done():
-		return result
 	}
 }
 
@@ -141,14 +147,18 @@ func (s *Space[K, V]) lookupShared(ctx context.Context, key K, k storeKey, l *lo
 	sk := k.share()
 	st := s.lookups.of(sk)
 	for {
-		if st.first(sk) {
+		alone, next := st.first(sk)
+		if alone {
 			defer s.lookupEnded(sk)
 			s.lookupIn(ctx, key, k, l)
 			l.a.own = true
 			return
 		}
-		if next := s.joinLookup(ctx, st, sk, key, k); next != nil {
-			*l = next.wait(ctx)
+		if next == nil {
+			next = s.joinLookup(ctx, st, sk, key, k)
+		}
+		if next != nil {
+			next.waitInto(ctx, l)
 			return
 		} // else it ended meanwhile
 	}

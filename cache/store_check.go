@@ -34,6 +34,24 @@ func checkStore(where string, store Store) error {
 	return nil
 }
 
+// checkSet refuses what is to be left out, or to be something: an interface that has a nil
+// pointer, as of a variable that nothing was assigned to, which would panic when it is
+// first asked.
+func checkSet(where string, what any) error {
+	if what != nil && isNil(what) {
+		return configError(where, fmt.Sprintf("a nil %T", what), "one, or nothing at all")
+	}
+	return nil
+}
+
+// checkBus also refuses a bus that would tell nobody.
+func checkBus(where string, bus Bus) error {
+	if b, ours := bus.(*SequencedBus); ours && b != nil && b.wire == nil {
+		return configError(where, "a *cache.SequencedBus of its own", "one of NewBus or NewRedisBus")
+	}
+	return checkSet(where, bus)
+}
+
 // isNil also recognizes an interface that has a nil pointer.
 func isNil(what any) bool {
 	v := reflect.ValueOf(what)

@@ -83,7 +83,7 @@ const look = memcache.ReturnValue | memcache.ReturnCAS | memcache.ReturnTTL
 func (m *Memcached) Get(ctx context.Context, key string) (Entry, error) {
 	resp, err := m.client.MetaGet(ctx, memcache.GetRequest{Key: key, Return: memcache.ReturnValue})
 	if err != nil {
-		return Entry{}, fmt.Errorf("cache: memcached: get: %w", err)
+		return Entry{}, fmt.Errorf("cache: memcached: get: %w", keyless(err))
 	}
 	if !resp.Found() {
 		return Entry{}, ErrMiss
@@ -115,7 +115,7 @@ func (m *Memcached) change(ctx context.Context, what, key string, decide func(me
 	for range 100 {
 		there, err := m.client.MetaGet(ctx, memcache.GetRequest{Key: key, Return: look, NoBump: true})
 		if err != nil {
-			return fmt.Errorf("cache: memcached: %s: %w", what, err)
+			return fmt.Errorf("cache: memcached: %s: %w", what, keyless(err))
 		}
 		r, proceed := decide(there)
 		if !proceed {
@@ -128,14 +128,14 @@ func (m *Memcached) change(ctx context.Context, what, key string, decide func(me
 		resp, err := m.client.MetaSet(ctx, r)
 		switch {
 		case err != nil:
-			return fmt.Errorf("cache: memcached: %s: %w", what, err)
+			return fmt.Errorf("cache: memcached: %s: %w", what, keyless(err))
 		case resp.Status == memcache.StatusOK:
 			return nil
 		case outOfReach(there, resp, &beyond):
 			return fmt.Errorf("cache: memcached: %s: %w", what, errBusyKey)
 		case outOfSight(there, resp, &unseen):
 			if _, err := m.client.MetaDelete(ctx, memcache.DeleteRequest{Key: key}); err != nil {
-				return fmt.Errorf("cache: memcached: %s: %w", what, err)
+				return fmt.Errorf("cache: memcached: %s: %w", what, keyless(err))
 			}
 		}
 	}
@@ -171,7 +171,7 @@ func (m *Memcached) Delete(ctx context.Context, key string, below uint64, holdOf
 	for range 100 {
 		there, err := m.client.MetaGet(ctx, memcache.GetRequest{Key: key, Return: look, NoBump: true})
 		if err != nil {
-			return fmt.Errorf("cache: memcached: delete: %w", err)
+			return fmt.Errorf("cache: memcached: delete: %w", keyless(err))
 		}
 		resp, err := m.deleteOnce(ctx, key, there, below, holdOff)
 		if err == nil && (outOfReach(there, resp, &beyond) || outOfSight(there, resp, &unseen)) { // without a CAS it is deleted on both owners
@@ -179,7 +179,7 @@ func (m *Memcached) Delete(ctx context.Context, key string, below uint64, holdOf
 		}
 		switch {
 		case err != nil:
-			return fmt.Errorf("cache: memcached: delete: %w", err)
+			return fmt.Errorf("cache: memcached: delete: %w", keyless(err))
 		case resp.Status == memcache.StatusOK:
 			return nil
 		}

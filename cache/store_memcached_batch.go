@@ -25,7 +25,7 @@ func (m *Memcached) GetMany(ctx context.Context, keys []string) []Result {
 		case found:
 			results[i].Entry, results[i].Err = memcachedEntry(item.Value)
 		case failed != nil:
-			results[i].Err = fmt.Errorf("cache: memcached: get: %w", failed)
+			results[i].Err = fmt.Errorf("cache: memcached: get: %w", keyless(failed))
 		default:
 			results[i].Err = ErrMiss
 		}

@@ -34,9 +34,9 @@ func (m *Memcached) Incr(ctx context.Context, key string, delta uint64, ttl time
 		resp, err := m.client.MetaArithmetic(ctx, r)
 		switch {
 		case errors.Is(err, memcache.ErrClientError):
-			return 0, fmt.Errorf("%w: %w", errCounter, err)
+			return 0, fmt.Errorf("%w: %w", errCounter, keyless(err))
 		case err != nil:
-			return 0, fmt.Errorf("cache: memcached: incr: %w", err)
+			return 0, fmt.Errorf("cache: memcached: incr: %w", keyless(err))
 		case resp.Status == memcache.StatusNotStored: // created by another meanwhile
 			continue
 		}
@@ -64,7 +64,7 @@ func (m *Memcached) takeBack(ctx context.Context, key string, delta uint64) erro
 	defer cancel()
 	_, err := m.client.MetaArithmetic(ctx, memcache.ArithmeticRequest{Key: key, Delta: delta, Decrement: true})
 	if err != nil {
-		return fmt.Errorf("%w, and stays there until it ends: %w", errCounter, err)
+		return fmt.Errorf("%w, and stays there until it ends: %w", errCounter, keyless(err))
 	}
 	return errCounter
 }

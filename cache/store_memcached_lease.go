@@ -27,7 +27,7 @@ func (m *Memcached) Lease(ctx context.Context, key string, q LeaseRequest) (Gran
 	}
 	resp, err := m.client.MetaGet(ctx, r)
 	if err != nil {
-		return Grant{}, fmt.Errorf("cache: memcached: lease: %w", err)
+		return Grant{}, fmt.Errorf("cache: memcached: lease: %w", keyless(err))
 	}
 	g := Grant{Lease: Lease{cas: resp.CAS, epoch: epoch, until: time.Now().Add(q.Life)}}
 	kind, version, value := memcachedCell(resp.Value)
@@ -58,7 +58,7 @@ func (m *Memcached) Lease(ctx context.Context, key string, q LeaseRequest) (Gran
 func (m *Memcached) claim(ctx context.Context, key string, there memcache.Response, q LeaseRequest, epoch uint64) (Grant, error) {
 	resp, err := m.client.MetaSet(ctx, memcache.SetRequest{Key: key, TTL: q.Life + time.Second, CompareCAS: there.CAS, Return: memcache.ReturnCAS})
 	if err != nil {
-		return Grant{}, fmt.Errorf("cache: memcached: lease: %w", err)
+		return Grant{}, fmt.Errorf("cache: memcached: lease: %w", keyless(err))
 	}
 	if resp.Status != memcache.StatusOK {
 		return Grant{State: Pending, Lease: Lease{cas: there.CAS}}, nil // somebody else was faster
@@ -72,7 +72,7 @@ func (m *Memcached) claim(ctx context.Context, key string, there memcache.Respon
 func (m *Memcached) breakLease(ctx context.Context, key string, lease Lease) error {
 	there, err := m.client.MetaGet(ctx, memcache.GetRequest{Key: key, Return: look, NoBump: true})
 	if err != nil {
-		return fmt.Errorf("cache: memcached: break lease: %w", err)
+		return fmt.Errorf("cache: memcached: break lease: %w", keyless(err))
 	}
 	if there.Found() && there.CAS != lease.cas {
 		return nil
@@ -90,7 +90,7 @@ func (m *Memcached) giveBack(ctx context.Context, key string, there memcache.Res
 		_, err = m.client.MetaSet(ctx, memcache.SetRequest{Key: key, Value: there.Value, TTL: there.TTL, CompareCAS: there.CAS})
 	}
 	if err != nil {
-		return fmt.Errorf("cache: memcached: release: %w", err)
+		return fmt.Errorf("cache: memcached: release: %w", keyless(err))
 	}
 	return nil
 }
@@ -112,12 +112,12 @@ func (m *Memcached) Fill(ctx context.Context, key string, lease Lease, e Entry) 
 	resp, err := m.client.MetaSet(ctx, memcache.SetRequest{Key: key, Value: memcachedItem(cellValue, e.Version, e.Value), TTL: min(e.TTL, longest), CompareCAS: lease.cas})
 	switch {
 	case err != nil:
-		return 0, fmt.Errorf("cache: memcached: fill: %w", err)
+		return 0, fmt.Errorf("cache: memcached: fill: %w", keyless(err))
 	case resp.Status != memcache.StatusOK:
 		return Lost, nil
 	case lease.epoch != m.epoch(): // it may just have reached another server
 		if _, err := m.client.MetaDelete(ctx, memcache.DeleteRequest{Key: key}); err != nil {
-			return 0, fmt.Errorf("cache: memcached: fill: %w", err)
+			return 0, fmt.Errorf("cache: memcached: fill: %w", keyless(err))
 		}
 		return Lost, nil
 	}
@@ -129,7 +129,7 @@ func (m *Memcached) fillOlder(ctx context.Context, key string, lease Lease) (Fil
 	there, err := m.client.MetaGet(ctx, memcache.GetRequest{Key: key, Return: look, NoBump: true})
 	switch {
 	case err != nil:
-		return 0, fmt.Errorf("cache: memcached: fill: %w", err)
+		return 0, fmt.Errorf("cache: memcached: fill: %w", keyless(err))
 	case !there.Found() || there.CAS != lease.cas:
 		return Lost, nil
 	}

@@ -49,7 +49,7 @@ func (r *Redis) Get(ctx context.Context, key string) (Entry, error) {
 	case redisAbsent(err):
 		return Entry{}, ErrMiss
 	}
-	return Entry{}, fmt.Errorf("cache: redis: get: %w", err)
+	return Entry{}, fmt.Errorf("cache: redis: get: %w", keyless(err))
 }
 
 // redisAbsent says that there is no entry: nothing, or something of another type, as MGET has
@@ -65,7 +65,7 @@ func (r *Redis) Set(ctx context.Context, key string, e Entry) (bool, error) {
 	}
 	n, err := setScript.Run(ctx, r.client, []string{key}, setArgs(e)...).Int()
 	if err != nil {
-		return false, fmt.Errorf("cache: redis: set: %w", err)
+		return false, fmt.Errorf("cache: redis: set: %w", keyless(err))
 	}
 	return Filled(n) == Stored, nil
 }
@@ -86,7 +86,7 @@ func (r *Redis) Delete(ctx context.Context, key string, below uint64, holdOff ti
 		err = deleteScript.Run(ctx, r.client, []string{key}, bigEndian(below), max(milliseconds(holdOff), 0)).Err()
 	}
 	if err != nil {
-		return fmt.Errorf("cache: redis: delete: %w", err)
+		return fmt.Errorf("cache: redis: delete: %w", keyless(err))
 	}
 	return nil
 }
@@ -113,7 +113,7 @@ var errReply = errors.New("unexpected reply of a script")
 
 func redisGrant(mine Lease, reply any, err error) (Grant, error) {
 	if err != nil {
-		return Grant{}, fmt.Errorf("cache: redis: lease: %w", err)
+		return Grant{}, fmt.Errorf("cache: redis: lease: %w", keyless(err))
 	}
 	parts, ok := reply.([]any)
 	if !ok || len(parts) != 2 {
@@ -149,7 +149,7 @@ func (r *Redis) Fill(ctx context.Context, key string, lease Lease, e Entry) (Fil
 	}
 	n, err := fillScript.Run(ctx, r.client, []string{key}, fillArgs(lease, e)...).Int()
 	if err != nil {
-		return 0, fmt.Errorf("cache: redis: fill: %w", err)
+		return 0, fmt.Errorf("cache: redis: fill: %w", keyless(err))
 	}
 	return Filled(n), nil
 }
@@ -159,7 +159,7 @@ func fillArgs(lease Lease, e Entry) []any { return append([]any{lease.token[:]},
 // Release is Leaser.Release.
 func (r *Redis) Release(ctx context.Context, key string, lease Lease) error {
 	if err := releaseScript.Run(ctx, r.client, []string{key}, lease.token[:]).Err(); err != nil {
-		return fmt.Errorf("cache: redis: release: %w", err)
+		return fmt.Errorf("cache: redis: release: %w", keyless(err))
 	}
 	return nil
 }
@@ -174,7 +174,7 @@ func (r *Redis) Incr(ctx context.Context, key string, delta uint64, ttl time.Dur
 	}
 	sum, err := incrScript.Run(ctx, r.client, []string{key}, int64(delta), milliseconds(ttl)).Text()
 	if err != nil {
-		return 0, fmt.Errorf("cache: redis: incr: %w", err)
+		return 0, fmt.Errorf("cache: redis: incr: %w", keyless(err))
 	}
 	n, err := strconv.ParseUint(sum, 10, 63)
 	if err != nil {

@@ -50,7 +50,7 @@ func (r *Redis) getAll(ctx context.Context, keys []string) []redisText {
 	there := make([]redisText, len(keys))
 	values, err := r.client.MGet(ctx, keys...).Result()
 	if err != nil {
-		err = fmt.Errorf("cache: redis: get: %w", err)
+		err = fmt.Errorf("cache: redis: get: %w", keyless(err))
 	}
 	for i := range there {
 		if i < len(values) {
@@ -77,7 +77,7 @@ func (r *Redis) getEach(ctx context.Context, keys []string) []redisText {
 		case err == nil:
 			there[i] = redisText{text: text, found: true}
 		case !redisAbsent(err):
-			there[i].err = fmt.Errorf("cache: redis: get: %w", err)
+			there[i].err = fmt.Errorf("cache: redis: get: %w", keyless(err))
 		}
 	}
 	return there
@@ -119,7 +119,7 @@ func (r *Redis) StoreMany(ctx context.Context, writes []Write) []Result {
 	for i, reply := range r.runMany(ctx, calls) {
 		n, err := reply.Int()
 		if err != nil {
-			results[i].Err = fmt.Errorf("cache: redis: store: %w", err)
+			results[i].Err = fmt.Errorf("cache: redis: store: %w", keyless(err))
 			continue
 		}
 		results[i].Filled = Filled(n)

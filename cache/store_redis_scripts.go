@@ -11,7 +11,9 @@ import "github.com/redis/go-redis/v9"
 //
 // A server without memory that evicts nothing refuses a SET, unless the script has
 // written before. So whatever ends an old value deletes it first: else it would be
-// refused, and the old value live on. What is of another type than a string, from
+// refused, and the old value live on. What gives a lease back lets the value end when it
+// ends anyway, which needs no memory and is a write too: the value stays, and others need
+// not wait for the lease to end. What is of another type than a string, from
 // somebody else, is no entry: it is deleted and replaced like any other.
 const luaHead = `
 local key = KEYS[1]
@@ -54,6 +56,11 @@ local function admits(new)
   if kind == 1 then return new == zero or not less(new, version) end
   if kind == 3 then return new ~= zero and not less(new, version) end
   return true
+end
+local function unlease()
+  local left = redis.call('PTTL', key)
+  if left > 0 then redis.call('PEXPIRE', key, left) end
+  redis.call('SETRANGE', key, 9, none)
 end
 local function store(new, ttl, value)
   redis.call('SET', key, '\1' .. new .. none .. value, 'PX', ttl)
@@ -114,7 +121,7 @@ return {2, cell}`)
 if kind < 1 or kind > 2 or token ~= ARGV[1] then return 2 end
 if unpacked(string.sub(head, 26, 33)) <= milliseconds() then return 2 end
 if not admits(ARGV[2]) then
-  redis.call('SETRANGE', key, 9, none)
+  unlease()
   return 3
 end
 store(ARGV[2], ARGV[3], ARGV[4])
@@ -124,7 +131,7 @@ return 1`)
 	releaseScript = redis.NewScript(luaHead + `
 if token ~= ARGV[1] then return 0 end
 if kind == 2 then return redis.call('DEL', key) end
-if kind == 1 then redis.call('SETRANGE', key, 9, none) end
+if kind == 1 then unlease() end
 return 1`)
 
 	// ARGV: delta, time to live in ms. Replies the sum as it is written, for a number of

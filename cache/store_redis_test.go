@@ -201,3 +201,50 @@ func TestRedisOtherClients(t *testing.T) {
 		})
 	}
 }
+
+// A lease to renew an entry is given back where there is no memory too: nobody waits for its
+// end, and the entry is what it was, to the end that it had.
+func TestReleaseWithoutMemory(t *testing.T) {
+	client := redisAt(t, servertest.Redis(t, "--maxmemory-policy", "noeviction").Addr())
+	s, ctx := OnRedis(client), t.Context()
+	const life = time.Hour
+	grants := make(map[string]Grant)
+	for _, key := range []string{"released", "older", "refused"} {
+		set(t, s, key, Entry{Value: []byte("before"), Version: 5, TTL: life})
+		grants[key] = lease(t, s, key, LeaseRequest{Renew: true, Life: life / 2}, Won)
+	}
+	absent := lease(t, s, "absent", LeaseRequest{Life: life}, Won)
+	if err := client.ConfigSet(ctx, "maxmemory", "1").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Fill(ctx, "refused", grants["refused"].Lease, Entry{Value: []byte("new"), Version: 6, TTL: life}); err == nil {
+		t.Fatal("the server has memory: the test shows nothing")
+	}
+	if err := s.Release(ctx, "refused", Lease{token: newToken()}); err != nil {
+		t.Errorf("Release of another: %v", err)
+	}
+	lease(t, s, "refused", LeaseRequest{Renew: true}, Pending)
+	for _, err := range []error{s.Release(ctx, "released", grants["released"].Lease), s.Release(ctx, "refused", grants["refused"].Lease),
+		s.Release(ctx, "absent", absent.Lease)} {
+		if err != nil {
+			t.Errorf("Release: %v", err)
+		}
+	}
+	fill(t, s, "older", grants["older"].Lease, Entry{Value: []byte("new"), Version: 4, TTL: life}, Older)
+	if n := client.Exists(ctx, "absent").Val(); n != 0 {
+		t.Error("a lease of no entry is still there")
+	}
+	for key := range grants {
+		wantEntry(t, s, key, "before", 5)
+		if left := client.PTTL(ctx, key).Val(); left <= life/2 || left > life {
+			t.Errorf("%s ends in %v, want as before, within %v", key, left, life)
+		}
+	}
+	if err := client.ConfigSet(ctx, "maxmemory", "0").Err(); err != nil {
+		t.Fatal(err)
+	}
+	for key := range grants {
+		lease(t, s, key, LeaseRequest{Renew: true}, Won)
+	}
+	lease(t, s, "absent", LeaseRequest{}, Won)
+}

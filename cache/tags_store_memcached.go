@@ -29,7 +29,7 @@ func (m *Memcached) GetTagged(ctx context.Context, keys, tags []string) ([]Resul
 			failed = multi.Keys[key]
 		}
 		if failed != nil {
-			failed = fmt.Errorf("cache: memcached: get: %w", failed)
+			failed = fmt.Errorf("cache: memcached: get: %w", keyless(failed))
 		}
 		switch {
 		case i >= len(keys) && found:
@@ -68,7 +68,7 @@ func (m *Memcached) countTags(ctx context.Context, tags []string, delta uint64) 
 	versions := make([]TagVersion, len(tags))
 	atOnce(len(tags), func(i int) {
 		if versions[i] = m.countTag(ctx, tags[i], delta); versions[i].Err != nil {
-			versions[i].Err = fmt.Errorf("cache: memcached: tag: %w", versions[i].Err)
+			versions[i].Err = fmt.Errorf("cache: memcached: tag: %w", keyless(versions[i].Err))
 		}
 	})
 	return versions

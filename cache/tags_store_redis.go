@@ -82,7 +82,7 @@ func (r *Redis) runTags(ctx context.Context, script *redis.Script, tags []string
 	versions := make([]TagVersion, len(tags))
 	for i, reply := range r.runMany(ctx, calls) {
 		if versions[i] = redisTag(reply.Result()); versions[i].Err != nil {
-			versions[i].Err = fmt.Errorf("cache: redis: tag: %w", versions[i].Err)
+			versions[i].Err = fmt.Errorf("cache: redis: tag: %w", keyless(versions[i].Err))
 		}
 	}
 	return versions

@@ -25,7 +25,8 @@ type TieredConfig struct {
 	Bus Bus
 
 	// OnError is told of errors of the far store that were taken for misses, and of
-	// changes elsewhere that the near store could not be told. nil: nobody is.
+	// changes elsewhere that the near store could not be told, without keys as
+	// ManagerConfig.OnError is. nil: nobody is.
 	OnError func(error)
 }
 
@@ -64,6 +65,9 @@ const (
 // NewTiered returns a Store of two that are Leasers. Both stay the caller's, and must
 // stay open until the Tiered is closed, which is to be after its managers.
 func NewTiered(near, far Store, cfg TieredConfig) (*Tiered, error) {
+	if err := firstError(checkStore("near", near), checkStore("far", far), checkBus("Bus", cfg.Bus)); err != nil {
+		return nil, err
+	}
 	t := &Tiered{near: near, far: far, cfg: cfg, forget: make(chan string, tierQueue)}
 	var leases [2]bool
 	t.nearest, leases[0] = near.(Leaser)
@@ -98,7 +102,7 @@ func (t *Tiered) Close() error {
 
 func (t *Tiered) failed(err error) {
 	if err != nil && !errors.Is(err, ErrMiss) && t.cfg.OnError != nil {
-		t.cfg.OnError(fmt.Errorf("cache: tiers: %w", err))
+		t.cfg.OnError(fmt.Errorf("cache: tiers: %w", keyless(err)))
 	}
 }
 

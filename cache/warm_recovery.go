@@ -80,7 +80,7 @@ func (s *Space[K, V]) warmSpare(key K) error {
 	if s.held(&q, true) != nil {
 		return nil
 	}
-	f, _, err := s.join(ctx, q)
+	f, _, err := s.join(ctx, &q)
 	if err != nil {
 		return err // closed
 	}

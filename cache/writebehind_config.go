@@ -156,6 +156,9 @@ func (r *Rejection) Error() string {
 func (r *Rejection) Unwrap() error { return r.Err }
 
 func (c WriteBehindConfig[K, V]) withDefaults(saves bool) (WriteBehindConfig[K, V], error) {
+	if err := firstError(checkSet("WriteBehind.Journal", c.Journal), checkSet("WriteBehind.KeyCodec", c.KeyCodec)); err != nil {
+		return c, err
+	}
 	switch {
 	case (c.Apply == nil) != (c.Journal == nil):
 		return c, configError("WriteBehind", "one of Apply and Journal", "both, or neither")

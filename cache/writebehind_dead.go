@@ -107,8 +107,11 @@ const (
 type WriteJournal struct{ queue, dead journal.Queue }
 
 // OpenWriteJournal opens what a journal has of a space, which is named with its schema:
-// "svc:user/3". Close it when done.
+// "svc:user/3". Close it when done. An error that matches ErrConfig: there is no journal.
 func OpenWriteJournal(ctx context.Context, log journal.Journal, space string) (*WriteJournal, error) {
+	if isNil(log) {
+		return nil, configError("journal", fmt.Sprintf("nil (%T)", log), "one")
+	}
 	queue, err := log.Queue(ctx, space+writesQueue)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package metrics
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"sync"
 	"time"
 
@@ -53,10 +54,14 @@ type Sampler struct {
 
 var _ prometheus.Collector = (*Sampler)(nil)
 
-// NewSampler returns a sampler, which has to be registered, and Run.
+// NewSampler returns a sampler, which has to be registered, and Run. An error matches
+// cache.ErrConfig.
 func NewSampler(cfg SamplerConfig) (*Sampler, error) {
-	if cfg.Manager == nil || cfg.Every < 0 {
-		return nil, fmt.Errorf("cache/metrics: sampler: got Manager %v, Every %v, want a manager and a duration of 0 or more", cfg.Manager, cfg.Every)
+	if m := reflect.ValueOf(cfg.Manager); !m.IsValid() || m.Kind() == reflect.Pointer && m.IsNil() {
+		return nil, fmt.Errorf("%w: sampler: Manager: nil (%T), want a manager", cache.ErrConfig, cfg.Manager)
+	}
+	if cfg.Every < 0 {
+		return nil, fmt.Errorf("%w: sampler: Every: %v, want 0 or more", cache.ErrConfig, cfg.Every)
 	}
 	if cfg.Every == 0 {
 		cfg.Every = 5 * time.Minute

@@ -67,8 +67,10 @@ func (f failing) Audit(_ context.Context, cfg cache.AuditConfig) (cache.AuditRep
 }
 
 func TestSamplerRuns(t *testing.T) {
-	if _, err := NewSampler(SamplerConfig{}); err == nil {
-		t.Error("a sampler without a manager")
+	for _, cfg := range []SamplerConfig{{}, {Manager: (*cache.Manager)(nil)}} {
+		if _, err := NewSampler(cfg); !errors.Is(err, cache.ErrConfig) || !strings.Contains(err.Error(), "Manager: nil") {
+			t.Errorf("a sampler without a manager, %T: %v", cfg.Manager, err)
+		}
 	}
 	f := failing{make(chan cache.AuditConfig), errors.New("away")}
 	told := make(chan error, 10)

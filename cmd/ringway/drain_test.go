@@ -88,8 +88,7 @@ func TestDrainAsksTheOthers(t *testing.T) {
 	exporting.NodeState, exporting.HandedOver = membership.Exporting, true
 	f, url := newMovers(t, threeActive(), exporting, importing("c"), importing("a"))
 	done := f.afterLeave(t, func() {
-		f.https["a"].CloseClientConnections()
-		f.https["a"].Close()
+		f.https["a"].Close() // what it was asked it answers
 		members := threeActive()
 		members[1].State = membership.Left
 		f.fleet.set(t, 10, members...)
@@ -108,8 +107,7 @@ func TestDrainOfNobody(t *testing.T) {
 	f, url := newMovers(t, threeActive(), importing("b"), importing("c"), importing("a"))
 	done := f.afterLeave(t, func() {
 		for _, s := range f.https {
-			s.CloseClientConnections()
-			s.Close()
+			s.Close() // what it was asked it answers
 		}
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // it would wait for ever

@@ -114,7 +114,7 @@ var cacheChanges = []mutation{
 		old: "\t\t\tl.dropped.Add(uint64(len(part)))\n", new: "",
 		tests: "TestInvalidationNotQueued"},
 	{name: "rules/when", what: "a rule is for its events", file: "cache/rules.go",
-		old: "\t\t\tif rule.When != nil && !rule.When(e) {", new: "\t\t\tif rule.When == nil && rule.When(e) {",
+		old: "return r.When == nil || r.When(e), nil", new: "return r.When == nil || r.When(e) || true, nil",
 		tests: "TestRules"},
 	{name: "rules/batch", what: "what a batch of events says is invalidated together", file: "cache/rules.go",
 		old: "\t\t\t\tif g == nil {\n", new: "\t\t\t\tif g == nil || true {\n",

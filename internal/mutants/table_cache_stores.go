@@ -20,7 +20,7 @@ var storeMutations = []mutation{
 		old: "memcachedWidth = 4096", new: "memcachedWidth = 128",
 		tests: "TestPutManyOnMemcachedAtOnce"},
 	{name: "nil/store", what: "a store that is nil is refused", file: "manager.go",
-		old: "checkStore(\"Store\", cfg.Store); err != nil", new: "checkStore(\"Store\", cfg.Store); err != nil && false",
+		old: "firstError(checkStore(\"Store\", cfg.Store), ", new: "firstError(",
 		tests: "TestNilsAreRefused"},
 	{name: "delete/failed", what: "the entry goes when the source fails to remove the row", file: "delete.go",
 		old: "\t\t_ = s.invalidate(context.WithoutCancel(ctx), key, k, AnyVersion)\n", new: "",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -43,9 +44,9 @@ type Journal struct {
 // New returns a journal over a client, such as a *router.Redis, which stays the
 // caller's. Nothing is sent until Queue is called.
 func New(client redis.UniversalClient, cfg Config) (*Journal, error) {
-	switch {
-	case client == nil:
-		return nil, fmt.Errorf("journal: streams: client: nil, want a client")
+	switch v := reflect.ValueOf(client); {
+	case !v.IsValid(), v.Kind() == reflect.Pointer && v.IsNil():
+		return nil, fmt.Errorf("journal: streams: client: nil (%T), want a client", client)
 	case cfg.Lease < 0 || cfg.Timeout < 0 || cfg.Poll < 0 || cfg.MaxLen < 0:
 		return nil, fmt.Errorf("journal: streams: Lease %v, Timeout %v, Poll %v, MaxLen %d: want 0 or more", cfg.Lease, cfg.Timeout, cfg.Poll, cfg.MaxLen)
 	}

@@ -210,8 +210,10 @@ func TestRefused(t *testing.T) {
 	if _, err := j.Queue(t.Context(), "q"); err == nil || !strings.Contains(err.Error(), "append-only file") {
 		t.Errorf("a server without a file: %v", err)
 	}
-	if _, err := New(nil, Config{}); err == nil {
-		t.Error("no client")
+	for _, none := range []redis.UniversalClient{nil, (*redis.Client)(nil), (*redis.ClusterClient)(nil)} {
+		if _, err := New(none, Config{}); err == nil || !strings.Contains(err.Error(), "client: nil") {
+			t.Errorf("no client, %T: %v", none, err)
+		}
 	}
 	if _, err := New(clientOf(t, server.Addr()), Config{Lease: -1}); err == nil {
 		t.Error("a negative lease")
