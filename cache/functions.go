@@ -18,8 +18,14 @@ func (s *Space[K, V]) encode(v V, id identity) (payload []byte, err error) {
 
 // decode never panics, whatever the codec makes of bytes from outside.
 func (s *Space[K, V]) decode(payload []byte, id identity) (v V, err error) {
+	return s.decodeOf(payload, id[:])
+}
+
+// decodeOf is decode for who has the identity on the heap: of a local one it would have
+// to be put there.
+func (s *Space[K, V]) decodeOf(payload, id []byte) (v V, err error) {
 	defer caught("Codec.Decode", &err)
-	return s.cfg.Codec.Decode(payload, id[:])
+	return s.cfg.Codec.Decode(payload, id)
 }
 
 // clone is Clone, which the space has.

@@ -210,7 +210,7 @@ func (s *Space[K, V]) fromL1(key K, epoch uint64) (v V, meta Meta, found bool) {
 	}
 	v, copied, err := s.plainCopy(h.value)
 	if !copied && err == nil {
-		v, err = s.decode(h.payload, h.id)
+		v, err = s.decodeOf(h.payload, h.id[:])
 	}
 	if err != nil { // a miss; and what panics is told there, or where it was kept
 		return v, meta, false

@@ -74,14 +74,20 @@ func spaceGet(e *contest.Environment) (contest.Operation, error) {
 	return get(s), err
 }
 
-// firstLevel is large enough for all keys.
-var firstLevel = cache.L1Config{MaxBytes: 8 << 20, TTL: life}
+// firstLevel has twice the room that all keys need, as the levels of the others have;
+// nearlyFull has little more than that.
+var (
+	firstLevel = cache.L1Config{MaxBytes: 12 << 20, TTL: life}
+	nearlyFull = cache.L1Config{MaxBytes: 6 << 20, TTL: life}
+)
 
-func spaceLocal(e *contest.Environment) (contest.Operation, error) {
-	cfg := profiles()
-	cfg.L1 = firstLevel
-	s, err := newFilled(e, cfg)
-	return get(s), err
+func spaceLocal(level cache.L1Config) func(*contest.Environment) (contest.Operation, error) {
+	return func(e *contest.Environment) (contest.Operation, error) {
+		cfg := profiles()
+		cfg.L1 = level
+		s, err := newFilled(e, cfg)
+		return get(s), err
+	}
 }
 
 func spaceLocalClone(e *contest.Environment) (contest.Operation, error) {
