@@ -20,6 +20,8 @@ type query[K Key, V any] struct {
 
 	ofCall bool // load is not the loader of the space: see PauseConfig
 
+	came time.Time // when the caller first joined a load; zero: he has not yet
+
 	// late: what was awaited is returned in result, and delivered by who set late. To
 	// decode takes much of the stack: down here each of a thousand new goroutines that
 	// wait for one value would have to have its own copied to a larger place.
@@ -94,7 +96,9 @@ func (s *Space[K, V]) await(ctx context.Context, q *query[K, V], old *answer[V],
 		soft = timer.C
 	}
 again:
-	joined := time.Now()
+	if q.came.IsZero() {
+		q.came = time.Now()
+	}
 	f, leader, err := s.join(loading, q)
 	if err != nil {
 		return none, Meta{}, err
@@ -105,9 +109,9 @@ again:
 	select {
 	case <-f.done:
 		switch {
-		case f.err == nil && !leader && cameAfter(joined, f.result.decided):
+		case f.err == nil && !leader && cameAfter(q.came, f.result.decided):
 			s.counters.lookups.Add(1)
-			*q = query[K, V]{key: q.key, store: q.store, load: q.load, ofCall: q.ofCall, late: q.late}
+			*q = query[K, V]{key: q.key, store: q.store, load: q.load, ofCall: q.ofCall, late: q.late, came: q.came}
 			return s.fromFleet(ctx, q)
 		case f.err == nil && !f.result.free():
 			goto again
@@ -140,8 +144,10 @@ func (s *Space[K, V]) orOld(old *answer[V], usable bool, err error) (V, Meta, er
 }
 
 // cameAfter says that who joined a flight did so when its answer was decided: the value was
-// stored, or found, and the flight had only not heard of it yet. Another process may
-// have invalidated the value in between.
+// stored, or found, and the flight had only not heard of it yet; or the load, of which
+// nothing may be stored, had begun. Another process may have invalidated the value in
+// between, or a hold-off have ended. The load that he joins next begins after he came, so
+// that nobody waits for more than two.
 func cameAfter(joined, decided time.Time) bool { return !decided.IsZero() && joined.After(decided) }
 
 // join joins the load of the key, or starts it.

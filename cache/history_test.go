@@ -116,6 +116,7 @@ func (h history) run(t *testing.T, seed uint64) (stale int64) {
 	for i := range 8 * len(spaces) {
 		readers.Go(func() {
 			s, row := spaces[i%len(spaces)], rows[i/len(spaces)%len(rows)]
+			r := rand.New(rand.NewPCG(seed, uint64(i)+2))
 			for ctx.Err() == nil {
 				least := row.floor.Load()
 				v, _, err := s.Get(ctx, row.key)
@@ -130,7 +131,8 @@ func (h history) run(t *testing.T, seed uint64) (stale int64) {
 				if got < least {
 					counted.Add(1)
 				}
-				time.Sleep(time.Millisecond)
+				// Not in step with the others: some come while a load is under way.
+				time.Sleep(time.Duration(1+r.IntN(2000)) * time.Microsecond)
 			}
 		})
 	}

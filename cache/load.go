@@ -94,6 +94,9 @@ func (s *Space[K, V]) loadAndStore(ctx context.Context, q query[K, V], r right[V
 		s.unstorable(err)
 		return a, 0, nil
 	}
+	if r.state == HoldOff && s.m.leaser != nil && !q.away {
+		a.decided = begun // no fill says that it is still true when the load has ended
+	}
 	if loaded.NoStore || (negative && s.cfg.Life.NoNegative) {
 		if negative && q.seen != 0 {
 			back = s.dropGone
@@ -111,7 +114,9 @@ func (s *Space[K, V]) loadAndStore(ctx context.Context, q query[K, V], r right[V
 		s.keepSpare(q, spare, a)
 		return a, 0, nil
 	}
-	a.decided = time.Now()
+	if a.decided.IsZero() {
+		a.decided = time.Now()
+	}
 	back = s.releaseBehind // unless it was filled, which nobody knows after an error
 	filled, err = s.store(ctx, q, r, entry)
 	if err != nil {

@@ -37,11 +37,15 @@ func (s *Space[K, V]) awaitMany(ctx context.Context, asked []query[K, V], answer
 	if asked = s.notHeld(asked, answers); len(asked) == 0 {
 		return
 	}
-	joined := time.Now()
+	for i := range asked {
+		if asked[i].came.IsZero() {
+			asked[i].came = time.Now()
+		}
+	}
 	s.joinMany(ctx, asked)
 	soft, cancel := context.WithTimeout(context.Background(), s.cfg.Loads.SoftTimeout)
 	defer cancel()
-	w := manyWait[K, V]{s: s, joined: joined, answers: answers}
+	w := manyWait[K, V]{s: s, answers: answers}
 	for i := range asked {
 		if q := &asked[i]; q.many.old == nil {
 			w.landed(q, await(q.many.flight, nil, ctx.Done(), ctx.Err))
@@ -82,7 +86,6 @@ type callerGone struct{ error }
 // manyWait collects what becomes of the keys of awaitMany.
 type manyWait[K Key, V any] struct {
 	s       *Space[K, V]
-	joined  time.Time
 	answers map[K]Answer[V]
 	told    bool          // OnError is told once a call
 	anew    []query[K, V] // to be looked up again
@@ -97,8 +100,8 @@ func (w *manyWait[K, V]) landed(q *query[K, V], err error) {
 	switch {
 	case left:
 		a.Err = gone.error
-	case err == nil && !p.leads && cameAfter(w.joined, p.flight.result.decided):
-		w.anew = append(w.anew, query[K, V]{key: q.key, store: q.store, load: q.load})
+	case err == nil && !p.leads && cameAfter(q.came, p.flight.result.decided):
+		w.anew = append(w.anew, query[K, V]{key: q.key, store: q.store, load: q.load, came: q.came})
 		return
 	case err == nil && !p.flight.result.free():
 		w.anew = append(w.anew, query[K, V]{key: q.key, store: q.store, load: q.load})
