@@ -43,14 +43,18 @@ func (s *Space[K, V]) answer(ctx context.Context, q *query[K, V], generation uin
 		q.seen = a.stamp
 	}
 	if usable && now.Before(a.soft) {
-		if least, old := s.outdated(ctx, q.key, q.store, a, now); old {
-			usable, q.store.least = false, least
+		if s.cfg.Check.Version != nil {
+			if least, old := s.outdated(ctx, q.key, q.store, a, now); old {
+				usable, q.store.least = false, least
+			}
 		}
 	}
 	switch {
 	case usable && now.Before(a.soft):
 		s.hit(a)
-		s.keepL1(q.key, generation, a)
+		if s.l1 != nil {
+			s.keepL1(q.key, generation, a)
+		}
 		if !a.negative && s.early(&a.envelope, now) {
 			s.refresh(ctx, *q)
 		}
@@ -197,19 +201,15 @@ func (s *Space[K, V]) deliverAt(a *answer[V], now time.Time) (v V, meta Meta, er
 	case a.own, a.sole != nil:
 		return a.value, meta, nil
 	}
-	v, err = s.copyOf(a.value, a.payload, a.id)
+	if v, copied, err := s.plainCopy(a.value); copied || err != nil {
+		return v, meta, err
+	}
+	v, err = s.decode(a.payload, a.id)
 	return v, meta, err
 }
 
-func (s *Space[K, V]) copyOf(v V, payload []byte, id identity) (V, error) {
-	if c, copied, err := s.plainCopy(v); copied || err != nil {
-		return c, err
-	}
-	return s.decode(payload, id)
-}
-
-// plainCopy returns a copy for which nothing has to be decoded, if there is one. It is
-// apart from copyOf, which has the identity on the heap.
+// plainCopy returns a copy, of a value that the codec has made, for which nothing has to
+// be decoded, if there is one.
 func (s *Space[K, V]) plainCopy(v V) (c V, copied bool, err error) {
 	switch {
 	case s.flat:
@@ -217,6 +217,8 @@ func (s *Space[K, V]) plainCopy(v V) (c V, copied bool, err error) {
 	case s.cfg.Clone != nil:
 		c, err = s.clone(v)
 		return c, err == nil, err
+	case s.plain:
+		return s.copied(v), true, nil
 	}
 	return c, false, nil
 }

@@ -14,9 +14,9 @@ import (
 //
 // A value that does not encode, as JSON of a NaN, or of which Decode does not take what
 // Encode made, is not stored: whoever loads it gets it, ManagerConfig.OnError is told,
-// Stats.Unstorable counts, and the next Get loads it again. Values that are not flat, of a
-// space without Clone, are copied by the codec for callers who share a load: there each of
-// them loads his own, one after the other. An entry that does not decode is a miss. A
+// Stats.Unstorable counts, and the next Get loads it again. Unless they are flat, or have a
+// Clone, only the codec copies what a loader hands out: there each of the callers who share a
+// load loads his own, one after the other. An entry that does not decode is a miss. A
 // codec that panics has failed with a *PanicError.
 type Codec[V any] interface {
 	Encode(value V, identity []byte) ([]byte, error)

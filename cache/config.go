@@ -120,9 +120,16 @@ type SpaceConfig[K Key, V any] struct {
 	SaveMany func(ctx context.Context, pairs []Pair[K, V]) (versions []uint64, err error) // for PutMany
 
 	Codec    Codec[V]         // nil: JSON, of types that it makes again and loses no field of; JSON[V]{} takes others too
-	Clone    func(V) V        // makes a copy that shares nothing; nil: by the codec, where a plain copy would share memory
+	Clone    func(V) V        // makes a copy that shares nothing; nil: see below
 	Validate func(K, V) error // refuses values that must not be stored; nil: all may be
 	GuardKey func(K) error    // refuses keys before anything is sent; nil: none
+
+	// Without Clone the value that each caller gets is copied by assignment where that shares
+	// no memory, or part by part: slices, arrays, maps, pointers and structs of what can be
+	// copied, time.Time, and addresses of net/netip. Where a type has an interface, a function,
+	// a field with a pointer that is not exported, contains itself, or decodes itself
+	// (UnmarshalJSON and the like), the codec decodes the value for each caller, which takes
+	// ten times as long.
 
 	// Epochs: BumpEpoch can make all entries misses. All processes must have the
 	// same here. It costs a read a process every half second; and where the node
@@ -215,8 +222,9 @@ type LoadsConfig struct {
 // learns of it by ManagerConfig.Bus. Without one, and while the Bus hears nothing,
 // what it has may be as old as its TTL.
 type L1Config struct {
-	// MaxBytes of keys, values and what they need beside. A value with pointers that Clone
-	// copies counts as much as its codec makes of it. 0: there is no such level.
+	// MaxBytes of keys, values and what they need beside. A value with pointers counts as much
+	// as its codec makes of it where the codec or Clone copies it, and as the memory that it
+	// needs where neither does. 0: there is no such level.
 	MaxBytes uint64
 	TTL      time.Duration // 0 means 30 s
 

@@ -91,7 +91,7 @@ func decodeEnvelope(data []byte, schema uint32, id identity) (envelope, error) {
 		return envelope{}, errChecksum
 	}
 	e.schema = binary.BigEndian.Uint32(body[5:])
-	e.identity = identity(body[9:25])
+	e.identity = identity(identityIn(body))
 	switch flags := body[4]; {
 	case e.identity != id:
 		return envelope{}, errOtherKey
@@ -120,5 +120,8 @@ func decodeEnvelope(data []byte, schema uint32, id identity) (envelope, error) {
 	}
 	return e, nil
 }
+
+// identityIn is the identity in the data of an envelope, which is on the heap already.
+func identityIn(data []byte) []byte { return data[9:25:25] }
 
 func milli(b []byte) time.Time { return time.UnixMilli(int64(binary.BigEndian.Uint64(b))) }

@@ -43,9 +43,9 @@ type watch struct {
 	fills   ratelimiter.RateLimiter[any] // nil: not limited
 	changed func(StoreState)             // is called without the lock, in the order of changes of one caller
 
-	lookups, errors, hits atomic.Uint64 // of the window
-	ends                  atomic.Int64  // of the window, ns since 1970
-	state                 atomic.Uint32 // a StoreState
+	lookups, errors, missed atomic.Uint64 // of the window; the others are hits
+	ends                    atomic.Int64  // of the window, ns since 1970
+	state                   atomic.Uint32 // a StoreState
 
 	mu             sync.Mutex // guards what follows, and changes of state
 	usual          float64    // part of lookups that hit, while the store is warm
@@ -71,8 +71,8 @@ func (w *watch) note(now time.Time, failed, hit bool) {
 	switch {
 	case failed:
 		w.errors.Add(1)
-	case hit:
-		w.hits.Add(1)
+	case !hit: // of which there are fewer than hits
+		w.missed.Add(1)
 	}
 }
 
@@ -86,11 +86,11 @@ func (w *watch) roll(now time.Time) {
 		return // somebody else was faster
 	}
 	w.ends.Store(now.Add(watchWindow).UnixNano())
-	lookups, errors, hits := w.lookups.Swap(0), w.errors.Swap(0), w.hits.Swap(0)
+	lookups, errors, missed := w.lookups.Swap(0), w.errors.Swap(0), w.missed.Swap(0)
 	before := w.now()
 	after := before
 	if !first && lookups > 0 {
-		after = w.judge(now, lookups, errors, hits)
+		after = w.judge(now, lookups, errors, lookups-min(lookups, errors+missed))
 		w.state.Store(uint32(after))
 	}
 	w.mu.Unlock()

@@ -28,6 +28,14 @@ func (s *Space[K, V]) decodeOf(payload, id []byte) (v V, err error) {
 	return s.cfg.Codec.Decode(payload, id)
 }
 
+// cloneOrCopied is plainCopy for a space that has it and is not flat.
+func (s *Space[K, V]) cloneOrCopied(v V) (c V, err error) {
+	if s.cfg.Clone == nil {
+		return s.copied(v), nil
+	}
+	return s.clone(v)
+}
+
 // clone is Clone, which the space has.
 func (s *Space[K, V]) clone(v V) (c V, err error) {
 	defer caught("Clone", &err)

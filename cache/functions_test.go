@@ -111,42 +111,52 @@ func TestPanicsOfReads(t *testing.T) {
 
 // A copy of level 1 that cannot be made is a miss there: the fleet has the value.
 func TestPanicsOfLevel1(t *testing.T) {
-	for _, prompt := range []bool{true, false} {
-		synctest.Test(t, func(t *testing.T) {
-			src, bad := newSource(), false
-			s, _ := usersOf(t, NewMemory(), func(c *SpaceConfig[userKey, user]) {
-				c.Load, c.L1.MaxBytes = src.load, 1<<20
-				c.Codec = JSON[user]{}
-				if prompt {
-					c.Clone = func(u user) user {
-						if bad {
-							panic(errBug)
-						}
-						return cloneUser(u)
-					}
-				} else {
-					c.Codec = &fickle{bad: &bad}
+	synctest.Test(t, func(t *testing.T) {
+		src, bad := newSource(), false
+		s, _ := usersOf(t, NewMemory(), func(c *SpaceConfig[userKey, user]) {
+			c.Load, c.L1.MaxBytes = src.load, 1<<20
+			c.Clone = func(u user) user {
+				if bad {
+					panic(errBug)
 				}
-			})
-			defer s.m.Close()
-			wantName(t, s, "Ada", FromLoader)
-			wantName(t, s, "Ada", FromL1)
-			if bad = true; prompt {
-				wantName(t, s, "Ada", FromL2)
-			} else {
-				wantName(t, s, "Ada", FromLoader) // and not from level 2 either
+				return cloneUser(u)
 			}
 		})
-	}
+		defer s.m.Close()
+		wantName(t, s, "Ada", FromLoader)
+		wantName(t, s, "Ada", FromL1)
+		bad = true
+		wantName(t, s, "Ada", FromL2)
+	})
+}
+
+// Nor is one that the codec does not decode a hit, where it has to: then the fleet's is none
+// either.
+func TestPanicsOfLevel1Decoding(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bad, text := false, "row"
+		s := spaceOver(t, NewMemory(), SpaceConfig[userKey, openHolder]{Name: "h", Codec: &fickle[openHolder]{bad: &bad}, L1: L1Config{MaxBytes: 1 << 20},
+			Load: func(context.Context, userKey) (Loaded[openHolder], error) {
+				return Loaded[openHolder]{Value: openHolder{Texts: []*string{&text}}}, nil
+			}})
+		defer s.m.Close()
+		for _, want := range []Source{FromLoader, FromL1, FromLoader} {
+			v, meta, err := s.Get(t.Context(), ada)
+			if err != nil || meta.Source != want || *v.text() != "row" {
+				t.Fatalf("Get = %v from %v, %v; want one from %v", v, meta.Source, err, want)
+			}
+			bad = want == FromL1
+		}
+	})
 }
 
 // fickle is a codec that panics on all bytes from some moment on.
-type fickle struct {
-	JSON[user]
+type fickle[V any] struct {
+	JSON[V]
 	bad *bool
 }
 
-func (f *fickle) Decode(data, id []byte) (user, error) {
+func (f *fickle[V]) Decode(data, id []byte) (V, error) {
 	if *f.bad {
 		panic(errBug)
 	}

@@ -71,7 +71,7 @@ func (s *Space[K, V]) Get(ctx context.Context, key K) (v V, meta Meta, err error
 		meta = metaL1(h, now)
 		if s.flat {
 			v = h.value
-		} else if v, err = s.clone(h.value); err != nil {
+		} else if v, err = s.cloneOrCopied(h.value); err != nil {
 			return s.getBy(ctx, key, s.cfg.Load, false) // as fromL1 has it: a miss
 		}
 		return
@@ -134,7 +134,7 @@ func (s *Space[K, V]) fromFleet(ctx context.Context, q *query[K, V]) (V, Meta, e
 	var none V
 	generation := s.l1.generation(q.store.identity)
 	var l looked[V]
-	s.lookupShared(ctx, q.key, q.store, &l)
+	s.lookupShared(ctx, q.key, &q.store, &l)
 	if err := ctx.Err(); err != nil {
 		return none, Meta{}, err
 	}

@@ -245,6 +245,8 @@ func (s *Space[K, V]) keepL1(key K, generation uint64, a *answer[V]) {
 	switch {
 	case s.flat:
 		h.value = a.value
+	case s.cfg.Clone == nil && s.plain:
+		h.value = s.copied(a.value)
 	case s.cfg.Clone == nil:
 		h.payload = bytes.Clone(a.payload)
 	default:

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"reflect"
+	"slices"
 	"unsafe"
 )
 
@@ -17,15 +18,17 @@ const (
 // heldWeight is what an answer needs in level 1, which keeps its value or the bytes of it.
 func (s *Space[K, V]) heldWeight(key K, a *answer[V]) uint32 {
 	weight := heldOverhead + keyWeight(key) + uint64(unsafe.Sizeof(held[V]{})) + tagsWeight(a.tags)
-	return uint32(min(weight+valueWeight(s.flat, a), mostWeight))
+	return uint32(min(weight+s.valueWeight(a), mostWeight))
 }
 
 // spareWeight is what an answer needs in the fallback, which keeps its value and the
 // bytes of it.
 func spareWeight[K Key, V any](key K, a *answer[V]) uint32 {
-	plain := flat(reflect.TypeFor[V]())
 	weight := spareOverhead + keyWeight(key) + uint64(unsafe.Sizeof(spare[V]{})) + tagsWeight(a.tags) + uint64(cap(a.payload))
-	return uint32(min(weight+valueWeight(plain, a), mostWeight))
+	if flat(reflect.TypeFor[V]()) {
+		return uint32(min(weight+texts(reflect.ValueOf(&a.value).Elem()), mostWeight))
+	}
+	return uint32(min(weight+uint64(len(a.payload)), mostWeight))
 }
 
 // keyWeight is what a key needs: itself, and the texts that it has.
@@ -39,11 +42,56 @@ func tagsWeight(tags []tagVersion) uint64 {
 
 // valueWeight is what a value points to. What may share memory with others is not looked
 // through, for they may change it meanwhile: it counts as much as the codec made of it.
-func valueWeight[V any](flat bool, a *answer[V]) uint64 {
-	if flat {
+func (s *Space[K, V]) valueWeight(a *answer[V]) uint64 {
+	switch {
+	case s.flat:
 		return texts(reflect.ValueOf(&a.value).Elem())
+	case s.plain && s.cfg.Clone == nil:
+		return pointedBy(a.value)
 	}
 	return uint64(len(a.payload))
+}
+
+// pointedBy is apart from valueWeight because it has the value on the heap.
+func pointedBy[V any](v V) uint64 { return pointedTo(reflect.ValueOf(&v).Elem()) }
+
+// mapSlot is what a place of a map needs beside its key and element, of which up to half
+// are free.
+const mapSlot = 8
+
+// pointedTo counts the bytes of all that a value points to, if its type has a copier.
+func pointedTo(v reflect.Value) (n uint64) {
+	t := v.Type()
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			n = uint64(t.Elem().Size()) + pointedTo(v.Elem())
+		}
+	case reflect.Slice:
+		n = uint64(v.Cap()) * uint64(t.Elem().Size())
+		fallthrough
+	case reflect.Array:
+		for i := 0; i < v.Len() && pointing(t.Elem().Kind()); i++ {
+			n += pointedTo(v.Index(i))
+		}
+	case reflect.Map:
+		n = 2 * uint64(v.Len()) * uint64(t.Key().Size()+t.Elem().Size()+mapSlot)
+		for each := v.MapRange(); each.Next(); {
+			n += pointedTo(each.Key()) + pointedTo(each.Value())
+		}
+	case reflect.Struct:
+		for i := 0; i < v.NumField() && !slices.Contains(immutable, t); i++ {
+			n += pointedTo(v.Field(i))
+		}
+	case reflect.String:
+		n = uint64(v.Len())
+	}
+	return n
+}
+
+// pointing says whether a value of the kind may point to something.
+func pointing(k reflect.Kind) bool {
+	return composed(k) || k == reflect.Pointer || k == reflect.Slice || k == reflect.Map
 }
 
 // texts counts the bytes of the texts in what has no pointers, and of what lies in

@@ -101,6 +101,61 @@ func TestBoundedWithKeys(t *testing.T) {
 	}
 }
 
+// sparse has much more memory than text, and openRows what only the codec can copy.
+type (
+	row struct {
+		A, B, C, D int64 `json:",omitzero"`
+	}
+	sparse struct {
+		Rows   []row
+		ByName map[string]*row
+	}
+	openRows struct {
+		Text string
+		Any  any
+	}
+)
+
+// Values that are copied part by part count as what they need in memory, whatever the codec
+// makes of them; others as the bytes that are kept of them.
+func TestBoundedWithParts(t *testing.T) {
+	t.Run("slice", func(t *testing.T) {
+		boundedWith(t, func(int) sparse { return sparse{Rows: make([]row, 500)} })
+	})
+	t.Run("map", func(t *testing.T) {
+		boundedWith(t, func(int) sparse {
+			v := sparse{ByName: make(map[string]*row)}
+			for i := range 200 {
+				v.ByName[fmt.Sprint(i)] = &row{}
+			}
+			return v
+		})
+	})
+	t.Run("codec", func(t *testing.T) {
+		boundedWith(t, func(i int) openRows { return openRows{Text: strings.Repeat("v", 5000+i%7)} })
+	})
+}
+
+func boundedWith[V any](t *testing.T, of func(int) V) {
+	const most = 4 << 20
+	s := spaceOver(t, &none{Memory: NewMemory()}, SpaceConfig[wordKey, V]{
+		Name: "parts", Life: LifeConfig{TTL: time.Hour}, L1: L1Config{MaxBytes: most, TTL: time.Hour},
+		Load: func(context.Context, wordKey) (Loaded[V], error) { return Loaded[V]{Value: of(0)}, nil },
+	})
+	before := heapInUse()
+	for i := range 3000 {
+		if _, _, err := s.Get(t.Context(), wordKey{Word: fmt.Sprint(i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.l1.cache.CleanUp()
+	entries, heap := s.l1.cache.EstimatedSize(), heapInUse()-before
+	if entries < 50 || heap > 2*most {
+		t.Errorf("%d entries, and the heap grew by %d bytes; want some, and at most about %d bytes", entries, heap, most)
+	}
+	t.Logf("%d entries, counted as %d bytes; the heap grew by %d", entries, s.l1.stats(most).Bytes, heap)
+}
+
 func within4MB(t *testing.T, counted, texts uint64, heap int64) {
 	t.Helper()
 	const most = 4 << 20

@@ -19,8 +19,13 @@ func (s *Space[K, V]) seal(k storeKey, loaded Loaded[V], negative bool, took tim
 		var none V
 		a.value = none
 	} else {
-		if a.payload, err = s.encodeWhole(loaded.Value, k.identity); err != nil && !s.flat && s.cfg.Clone == nil {
+		var made V
+		switch made, a.payload, err = s.encodeWhole(loaded.Value, k.identity); {
+		case s.copiesGiven():
+		case err != nil:
 			a.sole = new(atomic.Bool)
+		default:
+			a.value = made // of which copied makes copies
 		}
 		if ttl = loaded.TTL; ttl <= 0 {
 			ttl = life.TTL
@@ -37,17 +42,16 @@ func (s *Space[K, V]) seal(k storeKey, loaded Loaded[V], negative bool, took tim
 	return a, e, nil
 }
 
-// encodeWhole encodes a value, if it can be decoded again: an entry that cannot would be
-// a miss for ever, and be stored anew by each.
-func (s *Space[K, V]) encodeWhole(v V, id identity) ([]byte, error) {
-	payload, err := s.encode(v, id)
-	if err != nil {
-		return nil, err
+// encodeWhole encodes a value, if it can be decoded again, and returns what that makes: an
+// entry that cannot would be a miss for ever, and be stored anew by each.
+func (s *Space[K, V]) encodeWhole(v V, id identity) (made V, payload []byte, err error) {
+	if payload, err = s.encode(v, id); err != nil {
+		return made, nil, err
 	}
-	if _, err = s.decode(payload, id); err != nil {
-		return nil, fmt.Errorf("cache: what was encoded does not decode: %w", err)
+	if made, err = s.decode(payload, id); err != nil {
+		return made, nil, fmt.Errorf("cache: what was encoded does not decode: %w", err)
 	}
-	return payload, nil
+	return made, payload, nil
 }
 
 // unstorable counts and reports a value that is handed out and that the codec keeps from

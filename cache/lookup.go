@@ -15,13 +15,13 @@ func (s *Space[K, V]) lookup(ctx context.Context, k storeKey) (a answer[V], usab
 // look is lookup that tells a miss from a store that fails, which is an error.
 func (s *Space[K, V]) look(ctx context.Context, k storeKey) (a answer[V], usable bool, err error) {
 	var l looked[V]
-	s.lookInto(ctx, k, &l)
+	s.lookInto(ctx, &k, &l)
 	return l.a, l.usable, l.err
 }
 
 // lookInto is look into the place of the caller, which is empty: answers are large, and
 // would be copied at every step between the store and the caller of Get.
-func (s *Space[K, V]) lookInto(ctx context.Context, k storeKey, l *looked[V]) {
+func (s *Space[K, V]) lookInto(ctx context.Context, k *storeKey, l *looked[V]) {
 	asking, ended := s.observe(ctx, OpLookup)
 	e, have, err := s.lookOne(asking, k)
 	ended(Outcome{Err: err})
@@ -48,12 +48,12 @@ func (s *Space[K, V]) storeFailed(ctx context.Context, err error) {
 
 // open decodes an entry. One that is no use is counted, and no error.
 func (s *Space[K, V]) open(k storeKey, e Entry) (a answer[V], usable bool) {
-	usable = s.openInto(k, e, &a)
+	usable = s.openInto(&k, e, &a)
 	return a, usable
 }
 
 // openInto is open into the place of the caller, which is empty.
-func (s *Space[K, V]) openInto(k storeKey, e Entry, a *answer[V]) (usable bool) {
+func (s *Space[K, V]) openInto(k *storeKey, e Entry, a *answer[V]) (usable bool) {
 	if err := s.decodeInto(k, e, a); err != nil {
 		s.counters.useless(err)
 		*a = answer[V]{}
@@ -64,14 +64,14 @@ func (s *Space[K, V]) openInto(k storeKey, e Entry, a *answer[V]) (usable bool) 
 }
 
 func (s *Space[K, V]) decodeEntry(k storeKey, e Entry) (a answer[V], err error) {
-	if err = s.decodeInto(k, e, &a); err != nil {
+	if err = s.decodeInto(&k, e, &a); err != nil {
 		return answer[V]{}, err
 	}
 	return a, nil
 }
 
 // decodeInto leaves whatever it has read if there is an error.
-func (s *Space[K, V]) decodeInto(k storeKey, e Entry, a *answer[V]) (err error) {
+func (s *Space[K, V]) decodeInto(k *storeKey, e Entry, a *answer[V]) (err error) {
 	if a.envelope, err = decodeEnvelope(e.Value, s.cfg.Schema, k.identity); err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (s *Space[K, V]) decodeInto(k storeKey, e Entry, a *answer[V]) (err error) 
 		return errOtherTags
 	}
 	if !a.negative {
-		if a.value, err = s.decode(a.envelope.payload, k.identity); err != nil {
+		if a.value, err = s.decodeOf(a.envelope.payload, identityIn(e.Value)); err != nil {
 			return err
 		}
 	}

@@ -155,9 +155,6 @@ func newUsers(t testing.TB, m *Manager, change func(*SpaceConfig[userKey, user])
 	if change != nil {
 		change(&cfg)
 	}
-	if cfg.Codec == nil && cfg.Clone == nil {
-		cfg.Clone = cloneUser // so that hits in level 1 are prompt where they can be
-	}
 	s, err := NewSpace(m, cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -19,7 +19,7 @@ type promptness struct {
 // canBePrompt says what prompt is. What an option adds to a Get, and fromL1Promptly
 // does not do, has to be here. (Entries of a space with epochs have one, not 0.)
 func (s *Space[K, V]) canBePrompt() bool {
-	return s.l1 != nil && (s.flat || s.cfg.Clone != nil) && s.behind == nil && s.hot == nil && s.cfg.Check.Version == nil && !s.m.watched()
+	return s.l1 != nil && (s.flat || s.plain || s.cfg.Clone != nil) && s.behind == nil && s.hot == nil && s.cfg.Check.Version == nil && !s.m.watched()
 }
 
 // fromL1Promptly is Get for most spaces and most of what they are asked: nil, or what

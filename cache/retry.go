@@ -106,9 +106,12 @@ func (b *retryBudget) spend() bool {
 // transient says whether an error may be gone at once. Where a server did not
 // answer in time, or is known not to, to ask again makes it worse.
 func transient(err error) bool {
-	var late net.Error
+	if err == nil {
+		return false
+	}
+	var late net.Error // on the heap
 	switch {
-	case err == nil, errors.Is(err, ErrMiss), errors.Is(err, ErrConfig), errors.Is(err, ErrUnsupported), errors.Is(err, errBusyKey),
+	case errors.Is(err, ErrMiss), errors.Is(err, ErrConfig), errors.Is(err, ErrUnsupported), errors.Is(err, errBusyKey),
 		errors.Is(err, router.ErrBreakerOpen), errors.Is(err, router.ErrNoNodes), errors.Is(err, router.ErrTooFewNodes), errors.Is(err, router.ErrClosed),
 		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled),
 		errors.As(err, &late) && late.Timeout():
@@ -141,6 +144,9 @@ func repeat[R any](ctx context.Context, m *Manager, c *counters, here bool, requ
 
 // storeGet is Store.Get, repeated within the budget.
 func (s *Space[K, V]) storeGet(ctx context.Context, key string) (Entry, error) {
+	if !s.m.retries.reads { // as it is with every store of ours: without the calls between
+		return s.m.cfg.Store.Get(ctx, key)
+	}
 	return repeat(ctx, s.m, &s.counters, s.m.retries.reads, func() (Entry, error) { return s.m.cfg.Store.Get(ctx, key) })
 }
 

@@ -12,13 +12,25 @@ import (
 // thousand callers of a key are two requests, where each for itself would queue up
 // behind the others until the router takes the node for slow.
 type shares[R any] struct {
-	stripe [64]stripe[R]
+	stripe [128]stripe[R]
 }
 
 type stripe[R any] struct {
-	mu    sync.Mutex
-	byKey map[shareKey]*shared[R] // of requests under way: who shares the next; nil: nobody
-	_     [40]byte                // a cache line of its own
+	mu sync.Mutex
+
+	// under are the requests under way, in no order. They are a few: a map would take
+	// most of the time that a call spends here.
+	under []request[R]
+	_     [32]byte // a cache line of its own
+}
+
+// idleRequests is how many places a stripe keeps that has none under way.
+const idleRequests = 64
+
+// request is one that is under way. next are those who share the one after it; nil: nobody.
+type request[R any] struct {
+	key  shareKey
+	next *shared[R]
 }
 
 // shareKey is what calls share that are about the same, as storeKey.flight is, and
@@ -28,7 +40,7 @@ type shareKey struct {
 	epoch    uint64
 }
 
-func (k storeKey) share() shareKey { return shareKey{k.identity, k.epoch} }
+func (k *storeKey) share() shareKey { return shareKey{k.identity, k.epoch} }
 
 type shared[R any] struct {
 	ctx    context.Context // of the first who shares it
@@ -40,7 +52,20 @@ type shared[R any] struct {
 func newShares[R any]() *shares[R] { return &shares[R]{} }
 
 // of returns the stripe of the key: identities are evenly spread.
-func (s *shares[R]) of(key shareKey) *stripe[R] { return &s.stripe[key.identity[0]%64] }
+func (s *shares[R]) of(key shareKey) *stripe[R] {
+	return &s.stripe[int(key.identity[0])%len(s.stripe)]
+}
+
+// find returns the request for the key that is under way; nil: there is none. The caller
+// holds mu.
+func (st *stripe[R]) find(key *shareKey) *request[R] {
+	for i := range st.under {
+		if r := &st.under[i]; r.key == *key {
+			return r
+		}
+	}
+	return nil
+}
 
 // first says that no request for the key is under way: the caller has to make it, for
 // himself alone, and to call next when it has ended. If one is, it returns the request
@@ -48,13 +73,10 @@ func (s *shares[R]) of(key shareKey) *stripe[R] { return &s.stripe[key.identity[
 func (st *stripe[R]) first(key shareKey) (alone bool, next *shared[R]) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if next, busy := st.byKey[key]; busy {
-		return false, next
+	if r := st.find(&key); r != nil {
+		return false, r.next
 	}
-	if st.byKey == nil {
-		st.byKey = make(map[shareKey]*shared[R])
-	}
-	st.byKey[key] = nil
+	st.under = append(st.under, request[R]{key: key})
 	return true, nil
 }
 
@@ -63,11 +85,16 @@ func (st *stripe[R]) first(key shareKey) (alone bool, next *shared[R]) {
 func (st *stripe[R]) next(key shareKey) *shared[R] {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	next := st.byKey[key]
+	r := st.find(&key)
+	next := r.next
+	r.next = nil
 	if next == nil {
-		delete(st.byKey, key)
-	} else {
-		st.byKey[key] = nil
+		last := len(st.under) - 1
+		*r = st.under[last]
+		st.under[last] = request[R]{}
+		if st.under = st.under[:last]; last == 0 && cap(st.under) > idleRequests {
+			st.under = nil
+		}
 	}
 	return next
 }
@@ -77,15 +104,14 @@ func (st *stripe[R]) next(key shareKey) *shared[R] {
 func (st *stripe[R]) join(ctx context.Context, key shareKey, do func(context.Context) R) *shared[R] {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	next, busy := st.byKey[key]
-	if !busy {
+	r := st.find(&key)
+	if r == nil {
 		return nil
 	}
-	if next == nil {
-		next = &shared[R]{ctx: ctx, do: do, done: make(chan struct{})}
-		st.byKey[key] = next
+	if r.next == nil {
+		r.next = &shared[R]{ctx: ctx, do: do, done: make(chan struct{})}
 	}
-	return next
+	return r.next
 }
 
 // get returns what do returned, called for this caller or for another one who came
@@ -143,19 +169,17 @@ func (s *shares[R]) ended(key shareKey, limit time.Duration, start func(func()) 
 // lookupShared is lookup for callers who may share it. It is get of shares but for the
 // one who is alone, of whom there are most: he has the value for himself, and what
 // only others need is not made.
-func (s *Space[K, V]) lookupShared(ctx context.Context, key K, k storeKey, l *looked[V]) {
+func (s *Space[K, V]) lookupShared(ctx context.Context, key K, k *storeKey, l *looked[V]) {
 	sk := k.share()
 	st := s.lookups.of(sk)
 	for {
 		alone, next := st.first(sk)
 		if alone {
-			defer s.lookupEnded(sk)
-			s.lookupIn(ctx, key, k, l)
-			l.a.own = true
+			s.lookupAlone(ctx, sk, key, k, l)
 			return
 		}
 		if next == nil {
-			next = s.joinLookup(ctx, st, sk, key, k)
+			next = s.joinLookup(ctx, st, sk, key, *k)
 		}
 		if next != nil {
 			next.waitInto(ctx, l)
@@ -164,23 +188,30 @@ func (s *Space[K, V]) lookupShared(ctx context.Context, key K, k storeKey, l *lo
 	}
 }
 
+// lookupAlone is apart from lookupShared because what a loop defers is on the heap.
+func (s *Space[K, V]) lookupAlone(ctx context.Context, sk shareKey, key K, k *storeKey, l *looked[V]) {
+	defer s.lookupEnded(sk)
+	s.lookupIn(ctx, key, k, l)
+	l.a.own = true
+}
+
 // joinLookup is apart from lookupShared because what it refers to is on the heap.
 func (s *Space[K, V]) joinLookup(ctx context.Context, st *stripe[looked[V]], sk shareKey, key K, k storeKey) *shared[looked[V]] {
 	return st.join(ctx, sk, func(ctx context.Context) (l looked[V]) {
-		s.lookupIn(ctx, key, k, &l)
+		s.lookupIn(ctx, key, &k, &l)
 		return l
 	})
 }
 
 // lookupIn looks when there is a place for it.
-func (s *Space[K, V]) lookupIn(ctx context.Context, key K, k storeKey, l *looked[V]) {
+func (s *Space[K, V]) lookupIn(ctx context.Context, key K, k *storeKey, l *looked[V]) {
 	leave, err := s.enter(ctx, key, toLookup)
 	if err != nil {
 		l.err = err
 		return
 	}
 	defer leave()
-	if s.cfg.Hot.Copies > 1 && s.fromCopyInto(ctx, key, k, l) {
+	if s.cfg.Hot.Copies > 1 && s.fromCopyInto(ctx, key, *k, l) {
 		return
 	}
 	s.lookInto(ctx, k, l)

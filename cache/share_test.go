@@ -58,7 +58,7 @@ func TestLookupsAreShared(t *testing.T) {
 			}
 		}
 		for i := range s.lookups.stripe {
-			if n := len(s.lookups.stripe[i].byKey); n > 0 {
+			if n := len(s.lookups.stripe[i].under); n > 0 {
 				t.Errorf("stripe %d: %d keys are left", i, n)
 			}
 		}

@@ -24,7 +24,6 @@ type Space[K Key, V any] struct {
 	filterKey string
 
 	hot     *hotKeys[K] // nil: none is looked for
-	flat    bool        // a plain copy of a V is a copy
 	l1      *level1[K, V]
 	flights flights[answer[V]]
 	loading atomic.Int64 // loaders that have not returned
@@ -33,8 +32,9 @@ type Space[K Key, V any] struct {
 	indexes atomic.Pointer[[]func(context.Context, V) error] // what follows writes
 
 	counters counters
-	behind   *behind[K, V] // nil: writes wait for the source
-	later    later         // invalidations
+	copies
+	behind *behind[K, V] // nil: writes wait for the source
+	later  later         // invalidations
 	resilience[K, V]
 	promptness
 }
@@ -50,7 +50,7 @@ func NewSpace[K Key, V any](m *Manager, cfg SpaceConfig[K, V]) (*Space[K, V], er
 	}
 	name := cfg.Name + "/" + strconv.FormatUint(uint64(cfg.Schema), 10)
 	s := &Space[K, V]{m: m, cfg: cfg, name: name, prefix: name + "/", counts: name + "/" + string(counterMark),
-		flat: flat(reflect.TypeFor[V]()), lookups: newShares[looked[V]](), checks: newShares[current]()}
+		copies: copiesOf(reflect.TypeFor[V]()), lookups: newShares[looked[V]](), checks: newShares[current]()}
 	s.cfg.Load, s.cfg.LoadMany = s.counted(cfg.Load), s.countedMany(cfg.LoadMany)
 	if cfg.Epochs {
 		if m.leaser == nil {

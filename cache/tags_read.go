@@ -93,7 +93,7 @@ func (s *Space[K, V]) tagsHold(ctx context.Context, have known, a *answer[V]) bo
 
 // hasTags says whether the entry has all tags that its key says. One from before the
 // space had them could be invalidated by nobody.
-func (k storeKey) hasTags(e *envelope) bool {
+func (k *storeKey) hasTags(e *envelope) bool {
 	for _, t := range k.tags {
 		found := false
 		for _, there := range e.tags {
@@ -160,11 +160,11 @@ func (s *Space[K, V]) heldTags(h *held[V], now time.Time) bool {
 }
 
 // lookOne asks the store for one entry, with the versions of the tags of its key.
-func (s *Space[K, V]) lookOne(ctx context.Context, k storeKey) (Entry, known, error) {
+func (s *Space[K, V]) lookOne(ctx context.Context, k *storeKey) (Entry, known, error) {
 	if len(k.tags) == 0 {
 		e, err := s.storeGet(ctx, k.text)
 		return e, nil, err
 	}
-	results, have := s.ask(ctx, k)
+	results, have := s.ask(ctx, *k)
 	return results[0].Entry, have, results[0].Err
 }

@@ -163,7 +163,7 @@ func (s *Space[K, V]) acknowledged(ctx context.Context, writes []behindWrite[K, 
 	var shown []*behindWrite[K, V]
 	for i := range writes {
 		payload := []byte(nil)
-		if w := &writes[i]; w.kind == behindValue && !s.flat && s.cfg.Clone == nil {
+		if w := &writes[i]; w.kind == behindValue && !s.copiesGiven() {
 			payload, _ = s.cfg.Codec.Encode(w.value, w.store.identity[:]) // it did before
 		}
 		if w := &writes[i]; b.register(w, s.private(w.value), payload, time.Now()) {

@@ -53,7 +53,7 @@ func (s *Space[K, V]) showLeft(left []journal.Record) error {
 			continue
 		}
 		payload := []byte(nil)
-		if w.kind == behindValue && !s.flat && s.cfg.Clone == nil {
+		if w.kind == behindValue && !s.copiesGiven() {
 			if payload, err = s.cfg.Codec.Encode(w.value, w.store.identity[:]); err != nil {
 				return err
 			}

@@ -143,7 +143,11 @@ func (s *Space[K, V]) fromPending(key K) (v V, meta Meta, err error, found bool)
 	if p.deleted {
 		return v, meta, ErrNotFound, true
 	}
-	v, err = s.copyOf(p.value, p.payload, p.id)
+	if s.copiesGiven() {
+		v, _, err = s.plainCopy(p.value)
+	} else {
+		v, err = s.decode(p.payload, p.id)
+	}
 	return v, meta, err, true
 }
 

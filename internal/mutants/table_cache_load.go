@@ -63,7 +63,7 @@ var loadMutations = []mutation{
 		old: "\tdefer caught(\"Clone\", &err)\n", new: "",
 		tests: "TestPanicsOfReads"},
 	{name: "panic/level1", what: "a copy of level 1 that panics is a miss", file: "get.go",
-		old: "v, err = s.clone(h.value); err != nil {", new: "v, err = s.clone(h.value); false {",
+		old: "v, err = s.cloneOrCopied(h.value); err != nil {", new: "v, err = s.cloneOrCopied(h.value); false {",
 		tests: "TestPanicsOfLevel1"},
 	{name: "panic/decode", what: "a codec that panics does not decode", file: "functions.go",
 		old: "\tdefer caught(\"Codec.Decode\", &err)\n", new: "",

@@ -35,6 +35,6 @@ var promptMutations = []mutation{
 		old: " && !s.m.watched()", new: "",
 		tests: "TestOperationsAreObserved"},
 	{name: "prompt/copy", what: "callers share no value", file: "get.go",
-		old: "v, err = s.clone(h.value); err != nil {", new: "v = h.value; err != nil {",
+		old: "v, err = s.cloneOrCopied(h.value); err != nil {", new: "v = h.value; err != nil {",
 		tests: "TestPromptHit"},
 }

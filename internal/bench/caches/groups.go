@@ -41,8 +41,9 @@ var groups = []contest.Group{
 // local is about values that each caller gets a copy of.
 func local(name, title string, goroutines int) contest.Group {
 	return contest.Group{Name: name, Title: title, Goroutines: goroutines, Batch: 1, Contenders: []contest.Contender{
-		{Name: "cache.Space", Note: "decodes for each caller", Open: spaceLocal(firstLevel)},
+		{Name: "cache.Space", Note: "copies for each caller, part by part", Open: spaceLocal(firstLevel)},
 		{Name: "cache.Space, nearly full", Note: "the same", Open: spaceLocal(nearlyFull)},
+		{Name: "cache.Space, decoded", Note: "decodes for each caller, as it does where a type has an interface", Open: spaceLocalDecoded},
 		{Name: "cache.Space, Clone", Note: "copies for each caller, by SpaceConfig.Clone", Open: spaceLocalClone},
 		{Name: "go-redis/cache", Note: "TinyLFU, with room for all keys; decodes for each caller", Open: peerLocal},
 		{Name: "gocache", Note: "go-cache, which knows no bound; decodes for each caller", Open: gocacheLocal},

@@ -97,6 +97,23 @@ func spaceLocalClone(e *contest.Environment) (contest.Operation, error) {
 	return get(s), err
 }
 
+func spaceLocalDecoded(e *contest.Environment) (contest.Operation, error) {
+	s, err := newFilled(e, cache.SpaceConfig[name, openProfile]{
+		Name: "open", Life: cache.LifeConfig{TTL: life}, L1: firstLevel,
+		LoadMany: func(_ context.Context, keys []name) (map[name]cache.Loaded[openProfile], error) {
+			all := make(map[name]cache.Loaded[openProfile], len(keys))
+			for _, key := range keys {
+				all[key] = cache.Loaded[openProfile]{Value: openProfile{profile: profileOf(string(key))}}
+			}
+			return all, nil
+		},
+	})
+	return func(keys []string) error {
+		p, _, err := s.Get(background, name(keys[0]))
+		return check(keys[0], p.profile, err)
+	}, err
+}
+
 func spaceLocalCard(e *contest.Environment) (contest.Operation, error) {
 	s, err := newFilled(e, cache.SpaceConfig[name, card]{
 		Name: "card", Life: cache.LifeConfig{TTL: life}, L1: firstLevel,

@@ -32,6 +32,12 @@ type profile struct {
 	Roles []string `json:"roles"`
 }
 
+// openProfile is a profile that only the codec can copy, for nobody knows what Any holds.
+type openProfile struct {
+	profile
+	Any any `json:"any,omitempty"`
+}
+
 func (p profile) clone() profile {
 	p.Roles = append([]string(nil), p.Roles...)
 	return p
