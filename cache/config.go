@@ -129,7 +129,8 @@ type SpaceConfig[K Key, V any] struct {
 	// copied, time.Time, and addresses of net/netip. Where a type has an interface, a function,
 	// a field with a pointer that is not exported, contains itself, or decodes itself
 	// (UnmarshalJSON and the like), the codec decodes the value for each caller, which takes
-	// ten times as long.
+	// ten times as long. What a codec shares on purpose, as one instance for each currency, is
+	// copied too: Clone keeps it shared.
 
 	// Epochs: BumpEpoch can make all entries misses. All processes must have the
 	// same here. It costs a read a process every half second; and where the node

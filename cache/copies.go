@@ -45,8 +45,7 @@ func copierWithin(t reflect.Type, within []reflect.Type) (c copier, known bool) 
 	if flat(t) || slices.Contains(immutable, t) {
 		return nil, true
 	}
-	bytes := t.Kind() == reflect.Slice && flat(t.Elem()) // or numbers, texts: as json.RawMessage and net.IP
-	if !bytes && decodesItself(t) {
+	if !ofFlat(t) && decodesItself(t) {
 		return nil, false
 	}
 	if slices.Contains(within, t) {
@@ -79,6 +78,20 @@ func copierWithin(t reflect.Type, within []reflect.Type) (c copier, known bool) 
 		return nil, false
 	}
 	return func(v reflect.Value) { copyMap(v, elem) }, true
+}
+
+// ofFlat says whether a type is a slice of what is flat, as json.RawMessage and net.IP are,
+// or a pointer to one, or to what is flat or immutable: these can be copied however they are
+// decoded.
+func ofFlat(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Slice:
+		return flat(t.Elem())
+	case reflect.Pointer:
+		elem := t.Elem()
+		return flat(elem) || slices.Contains(immutable, elem) || ofFlat(elem)
+	}
+	return false
 }
 
 // immutable types have pointers to what nobody changes.

@@ -37,6 +37,7 @@ type (
 		Few       [2][]int
 		Counts    map[[2]int]map[string]int64
 		Deep      ***[]string
+		Gone      *time.Time
 		hidden    int //nolint:unused // one that is not exported and flat is copied with the rest
 		At, Until time.Time
 	}
@@ -61,6 +62,11 @@ func TestCopierKnows(t *testing.T) {
 		{reflect.TypeFor[account](), false, true, true},
 		{reflect.TypeFor[*account](), false, true, true},
 		{reflect.TypeFor[map[netip.Addr]int](), false, true, true},
+		{reflect.TypeFor[struct {
+			At   *time.Time
+			Raw  *json.RawMessage
+			From *netip.Addr
+		}](), false, true, true},
 		{reflect.TypeFor[any](), false, false, false},
 		{reflect.TypeFor[struct{ Any any }](), false, false, false},
 		{reflect.TypeFor[map[any]int](), false, false, false},
@@ -260,6 +266,30 @@ func TestCopiesOfTheLoadersOwn(t *testing.T) {
 			if err != nil || meta.Source != want || *v.text() != "ROW" {
 				t.Errorf("Get = %q from %v, %v; want ROW, from %v", *v.text(), meta.Source, err, want)
 			}
+		}
+	})
+}
+
+// What Reload asks whether a value is enough may do with it what it likes.
+func TestReloadSharesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		text := "row"
+		load := func(context.Context, userKey) (Loaded[plainHolder], error) {
+			return Loaded[plainHolder]{Value: plainHolder{[]*string{&text}}}, nil
+		}
+		s := spaceOver(t, NewMemory(), SpaceConfig[userKey, plainHolder]{Name: "h", L1: L1Config{MaxBytes: 1 << 20, TTL: time.Minute}, Load: load})
+		defer s.m.Close()
+		if _, _, err := s.Get(t.Context(), ada); err != nil {
+			t.Fatal(err)
+		}
+		var kept plainHolder
+		enough := func(v plainHolder) bool { kept = v; *v.text() = "changed"; return true }
+		if _, meta, err := s.Reload(t.Context(), ada, load, enough); err != nil || meta.Source != FromL2 {
+			t.Errorf("Reload: from %v, %v; want from L2, where it is enough", meta.Source, err)
+		}
+		v, meta, err := s.Get(t.Context(), ada)
+		if err != nil || meta.Source != FromL1 || *v.text() != "row" || v.text() == kept.text() {
+			t.Errorf("Get = %q from %v, %v; want row from L1", *v.text(), meta.Source, err)
 		}
 	})
 }

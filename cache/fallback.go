@@ -63,6 +63,7 @@ func (c RecoveryConfig) withDefaults() (RecoveryConfig, error) {
 // that are slower than an invalidation: see level1.
 type fallback[K Key, V any] struct {
 	maxAge  time.Duration
+	values  valueKept
 	cache   *otter.Cache[K, kept]
 	all     atomic.Uint64
 	stripes [1024]atomic.Uint64
@@ -79,7 +80,7 @@ type spare[V any] struct {
 }
 
 // newFallback returns nil if there is to be none.
-func newFallback[K Key, V any](cfg FallbackConfig) (*fallback[K, V], error) {
+func newFallback[K Key, V any](cfg FallbackConfig, values valueKept) (*fallback[K, V], error) {
 	if cfg.MaxAge < 0 || cfg.MaxAge > time.Hour {
 		return nil, configError("Fallback.MaxAge", cfg.MaxAge, "0 to 1 h")
 	}
@@ -87,7 +88,7 @@ func newFallback[K Key, V any](cfg FallbackConfig) (*fallback[K, V], error) {
 		return nil, nil
 	}
 	setDefault(&cfg.MaxAge, 30*time.Second)
-	f := &fallback[K, V]{maxAge: cfg.MaxAge}
+	f := &fallback[K, V]{maxAge: cfg.MaxAge, values: values}
 	cache, err := otter.New(&otter.Options[K, kept]{
 		MaximumWeight:    cfg.MaxBytes,
 		Weigher:          weigh[K],
@@ -153,7 +154,11 @@ func (f *fallback[K, V]) put(key K, generation, turn uint64, a answer[V]) {
 	if !now.Before(ends) || f.generation(a.id) != generation {
 		return
 	}
-	s := &spare[V]{answer: a, generation: generation, turn: turn, ends: ends, weight: spareWeight(key, &a)}
+	if f.values == keptNot { // it is decoded for each caller
+		var none V
+		a.value = none
+	}
+	s := &spare[V]{answer: a, generation: generation, turn: turn, ends: ends, weight: spareWeight(f.values, key, &a)}
 	if there, found := f.there(key); found {
 		s.hits.Store(there.hits.Load())
 	}

@@ -239,8 +239,7 @@ func (s *Space[K, V]) keepL1(key K, generation uint64, a *answer[V]) {
 	if left <= 0 {
 		return
 	}
-	h := held[V]{id: a.id, generation: generation, epoch: a.epoch, version: a.version, stored: now - wall.Sub(a.stored), ends: now + left,
-		weight: s.heldWeight(key, a)}
+	h := held[V]{id: a.id, generation: generation, epoch: a.epoch, version: a.version, stored: now - wall.Sub(a.stored), ends: now + left}
 	// Nobody else may change it: what the caller gets is another copy.
 	switch {
 	case s.flat:
@@ -257,8 +256,11 @@ func (s *Space[K, V]) keepL1(key K, generation uint64, a *answer[V]) {
 		}
 	}
 	h.checked = lastChecked(a)
+	if !s.keepTags(&h, a) {
+		return
+	}
 	var keeps bool
-	if h.weight, keeps = s.pin(key, h.weight); keeps && s.keepTags(&h, a) {
+	if h.weight, keeps = s.pin(key, s.heldWeight(key, &h, len(a.payload))); keeps {
 		s.l1.put(key, h)
 	}
 }

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"math/bits"
 	"reflect"
 	"slices"
 	"unsafe"
@@ -15,20 +16,42 @@ const (
 	mostWeight    = 1 << 31
 )
 
-// heldWeight is what an answer needs in level 1, which keeps its value or the bytes of it.
-func (s *Space[K, V]) heldWeight(key K, a *answer[V]) uint32 {
-	weight := heldOverhead + keyWeight(key) + uint64(unsafe.Sizeof(held[V]{})) + tagsWeight(a.tags)
-	return uint32(min(weight+s.valueWeight(a), mostWeight))
+// heldWeight is what level 1 needs for what it keeps: a value, or the bytes of it.
+func (s *Space[K, V]) heldWeight(key K, h *held[V], encoded int) uint32 {
+	weight := heldOverhead + keyWeight(key) + uint64(unsafe.Sizeof(held[V]{})) + tagsWeight(h.tags)
+	return uint32(min(weight+valueWeight(s.valueKept(), &h.value, encoded), mostWeight))
 }
 
 // spareWeight is what an answer needs in the fallback, which keeps its value and the
 // bytes of it.
-func spareWeight[K Key, V any](key K, a *answer[V]) uint32 {
+func spareWeight[K Key, V any](kept valueKept, key K, a *answer[V]) uint32 {
 	weight := spareOverhead + keyWeight(key) + uint64(unsafe.Sizeof(spare[V]{})) + tagsWeight(a.tags) + uint64(cap(a.payload))
-	if flat(reflect.TypeFor[V]()) {
-		return uint32(min(weight+texts(reflect.ValueOf(&a.value).Elem()), mostWeight))
+	if kept != keptNot {
+		weight += valueWeight(kept, &a.value, len(a.payload))
 	}
-	return uint32(min(weight+uint64(len(a.payload)), mostWeight))
+	return uint32(min(weight, mostWeight))
+}
+
+// valueKept says what is kept of values.
+type valueKept uint8
+
+const (
+	keptNot   valueKept = iota // the bytes alone
+	keptFlat                   // a plain copy
+	keptPlain                  // what copied makes
+	keptClone                  // what Clone makes, which may share memory with others
+)
+
+func (s *Space[K, V]) valueKept() valueKept {
+	switch {
+	case s.flat:
+		return keptFlat
+	case s.cfg.Clone != nil:
+		return keptClone
+	case s.plain:
+		return keptPlain
+	}
+	return keptNot
 }
 
 // keyWeight is what a key needs: itself, and the texts that it has.
@@ -40,24 +63,21 @@ func tagsWeight(tags []tagVersion) uint64 {
 	return uint64(len(tags)) * uint64(unsafe.Sizeof(tagVersion{}))
 }
 
-// valueWeight is what a value points to. What may share memory with others is not looked
-// through, for they may change it meanwhile: it counts as much as the codec made of it.
-func (s *Space[K, V]) valueWeight(a *answer[V]) uint64 {
-	switch {
-	case s.flat:
-		return texts(reflect.ValueOf(&a.value).Elem())
-	case s.plain && s.cfg.Clone == nil:
-		return pointedBy(a.value)
+// valueWeight is what a value points to, or the bytes of it. What may share memory with
+// others is not looked through, for they may change it meanwhile: it counts as much as the
+// codec made of it.
+func valueWeight[V any](kept valueKept, v *V, encoded int) uint64 {
+	switch kept {
+	case keptFlat:
+		return texts(reflect.ValueOf(v).Elem())
+	case keptPlain:
+		return pointedBy(*v)
 	}
-	return uint64(len(a.payload))
+	return uint64(encoded)
 }
 
 // pointedBy is apart from valueWeight because it has the value on the heap.
 func pointedBy[V any](v V) uint64 { return pointedTo(reflect.ValueOf(&v).Elem()) }
-
-// mapSlot is what a place of a map needs beside its key and element, of which up to half
-// are free.
-const mapSlot = 8
 
 // pointedTo counts the bytes of all that a value points to, if its type has a copier.
 func pointedTo(v reflect.Value) (n uint64) {
@@ -68,19 +88,25 @@ func pointedTo(v reflect.Value) (n uint64) {
 			n = uint64(t.Elem().Size()) + pointedTo(v.Elem())
 		}
 	case reflect.Slice:
-		n = uint64(v.Cap()) * uint64(t.Elem().Size())
-		fallthrough
+		n = uint64(v.Cap())*uint64(t.Elem().Size()) + pointedByEach(v)
 	case reflect.Array:
-		for i := 0; i < v.Len() && pointing(t.Elem().Kind()); i++ {
-			n += pointedTo(v.Index(i))
-		}
+		n = pointedByEach(v)
 	case reflect.Map:
-		n = 2 * uint64(v.Len()) * uint64(t.Key().Size()+t.Elem().Size()+mapSlot)
+		if v.IsNil() {
+			return 0
+		}
+		n = mapHeader + mapSlots(v.Len())*uint64(1+t.Key().Size()+t.Elem().Size())
+		if !points(t.Key()) && !points(t.Elem()) {
+			return n
+		}
 		for each := v.MapRange(); each.Next(); {
 			n += pointedTo(each.Key()) + pointedTo(each.Value())
 		}
 	case reflect.Struct:
-		for i := 0; i < v.NumField() && !slices.Contains(immutable, t); i++ {
+		if slices.Contains(immutable, t) {
+			return 0
+		}
+		for i := range v.NumField() {
 			n += pointedTo(v.Field(i))
 		}
 	case reflect.String:
@@ -89,9 +115,43 @@ func pointedTo(v reflect.Value) (n uint64) {
 	return n
 }
 
-// pointing says whether a value of the kind may point to something.
-func pointing(k reflect.Kind) bool {
-	return composed(k) || k == reflect.Pointer || k == reflect.Slice || k == reflect.Map
+func pointedByEach(v reflect.Value) (n uint64) {
+	if !points(v.Type().Elem()) {
+		return 0
+	}
+	for i := range v.Len() {
+		n += pointedTo(v.Index(i))
+	}
+	return n
+}
+
+// mapHeader is what a map needs for itself.
+const mapHeader = 48
+
+// mapSlots is how many elements a map of n has room for: eight, or a power of two of which
+// at most seven eighths are taken.
+func mapSlots(n int) uint64 {
+	if n <= 8 {
+		return 8
+	}
+	return 1 << bits.Len64((uint64(n)*8+6)/7-1)
+}
+
+// points says whether a value of the type may point to memory beside itself.
+func points(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.String, reflect.Pointer, reflect.Slice, reflect.Map:
+		return true
+	case reflect.Array:
+		return points(t.Elem())
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if points(t.Field(i).Type) {
+				return !slices.Contains(immutable, t)
+			}
+		}
+	}
+	return false
 }
 
 // texts counts the bytes of the texts in what has no pointers, and of what lies in

@@ -1,9 +1,11 @@
 package cache
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -131,9 +133,77 @@ func TestBoundedWithParts(t *testing.T) {
 			return v
 		})
 	})
+	t.Run("small maps", func(t *testing.T) {
+		boundedWith(t, func(int) []map[string]int64 {
+			maps := make([]map[string]int64, 300)
+			for i := range maps {
+				maps[i] = map[string]int64{"ab": 1}
+			}
+			return maps
+		})
+	})
+	t.Run("empty maps", func(t *testing.T) {
+		boundedWith(t, func(int) []map[string]int64 {
+			maps := make([]map[string]int64, 300)
+			for i := range maps {
+				maps[i] = map[string]int64{}
+			}
+			return maps
+		})
+	})
 	t.Run("codec", func(t *testing.T) {
 		boundedWith(t, func(i int) openRows { return openRows{Text: strings.Repeat("v", 5000+i%7)} })
 	})
+}
+
+// thrifty is a codec whose parts lie in one piece of memory, one behind the other: each has
+// room for what follows.
+type thrifty struct{ JSON[[][]byte] }
+
+func (c thrifty) Decode(data, identity []byte) ([][]byte, error) {
+	parts, err := c.JSON.Decode(data, identity)
+	all := bytes.Join(parts, nil)
+	for i, part := range parts {
+		parts[i], all = all[:len(part)], all[len(part):]
+	}
+	return parts, err
+}
+
+// What level 1 keeps is weighed, not what it is a copy of.
+func TestCopyIsWeighed(t *testing.T) {
+	s := spaceOver(t, NewMemory(), SpaceConfig[wordKey, [][]byte]{Name: "parts", Codec: thrifty{}, L1: L1Config{MaxBytes: 1 << 20},
+		Load: func(context.Context, wordKey) (Loaded[[][]byte], error) {
+			return Loaded[[][]byte]{Value: slices.Repeat([][]byte{make([]byte, 64)}, 2000)}, nil
+		}})
+	for _, want := range []Source{FromLoader, FromL1} {
+		if _, meta, err := s.Get(t.Context(), wordKey{Word: "w"}); err != nil || meta.Source != want {
+			t.Errorf("from %v, %v; want from %v", meta.Source, err, want)
+		}
+	}
+}
+
+// The fallback weighs what it keeps in the same way.
+func TestFallbackBoundedWithParts(t *testing.T) {
+	const most = 4 << 20
+	s := spaceOver(t, NewMemory(), SpaceConfig[wordKey, sparse]{Name: "parts", Life: LifeConfig{TTL: time.Hour},
+		Fallback: FallbackConfig{MaxBytes: most, MaxAge: time.Hour}})
+	before := heapInUse()
+	for i := range 3000 {
+		key := wordKey{Word: fmt.Sprint(i)}
+		k, err := s.keyOf(t.Context(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, _, err := s.seal(k, Loaded[sparse]{Value: sparse{Rows: make([]row, 500)}}, false, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.spares.put(key, s.spares.generation(k.identity), k.turn, a)
+	}
+	s.spares.cache.CleanUp()
+	if entries, heap := s.spares.cache.EstimatedSize(), heapInUse()-before; entries < 50 || heap > 2*most {
+		t.Errorf("%d entries, and the heap grew by %d bytes; want some, and at most about %d bytes", entries, heap, most)
+	}
 }
 
 func boundedWith[V any](t *testing.T, of func(int) V) {

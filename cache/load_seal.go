@@ -25,7 +25,7 @@ func (s *Space[K, V]) seal(k storeKey, loaded Loaded[V], negative bool, took tim
 		case err != nil:
 			a.sole = new(atomic.Bool)
 		default:
-			a.value = made // of which copied makes copies
+			a.value = made // of which copied makes copies; else nobody gets it
 		}
 		if ttl = loaded.TTL; ttl <= 0 {
 			ttl = life.TTL

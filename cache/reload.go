@@ -31,13 +31,21 @@ func (s *Space[K, V]) Reload(ctx context.Context, key K, load Loader[K, V], enou
 	q := query[K, V]{key: key, store: k, load: load, ofCall: true}
 	if a, usable := s.lookup(ctx, k); usable {
 		fresh := enough != nil && !a.negative && time.Now().Before(a.soft)
-		if fresh, err = isEnough(enough, a.value, fresh); err != nil {
-			return v, meta, err
+		if fresh { // what enough is given the caller gets, whatever enough does to it
+			v, meta, err = s.deliver(&a)
+		}
+		if err == nil {
+			fresh, err = isEnough(enough, v, fresh)
+		}
+		if err != nil {
+			var none V
+			return none, Meta{}, err
 		}
 		if fresh {
 			s.keepL1(key, generation, &a)
 			s.hit(&a)
-			return s.deliver(&a)
+			meta.Source = a.source
+			return v, meta, nil
 		}
 		q.seen = a.stamp
 	}

@@ -22,7 +22,7 @@ type resilience[K Key, V any] struct {
 
 // resilient makes it, before anything of the space runs.
 func (s *Space[K, V]) resilient() (err error) {
-	if s.spares, err = newFallback[K, V](s.cfg.Fallback); err != nil {
+	if s.spares, err = newFallback[K, V](s.cfg.Fallback, s.valueKept()); err != nil {
 		return err
 	}
 	s.pauses.cfg, s.pauses.random = s.cfg.Pause, s.m.cfg.random

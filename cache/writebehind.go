@@ -162,16 +162,31 @@ func (s *Space[K, V]) acknowledged(ctx context.Context, writes []behindWrite[K, 
 	b.stats.acknowledged.Add(uint64(len(writes)))
 	var shown []*behindWrite[K, V]
 	for i := range writes {
-		payload := []byte(nil)
-		if w := &writes[i]; w.kind == behindValue && !s.copiesGiven() {
-			payload, _ = s.cfg.Codec.Encode(w.value, w.store.identity[:]) // it did before
+		w, payload, readable := &writes[i], []byte(nil), true
+		value := s.private(w.value)
+		if w.kind == behindValue {
+			payload, readable = s.ownCopy(w)
 		}
-		if w := &writes[i]; b.register(w, s.private(w.value), payload, time.Now()) {
+		if b.register(w, value, payload, time.Now()) && readable {
 			shown = append(shown, w)
 		}
 	}
 	s.showSoon(ctx, shown)
 	return nil
+}
+
+// ownCopy has a write keep a value that the caller cannot change after it has returned:
+// what follows may go on behind it. Where only the codec makes one it returns its bytes too.
+func (s *Space[K, V]) ownCopy(w *behindWrite[K, V]) (payload []byte, readable bool) {
+	if s.copiesGiven() {
+		w.value = s.private(w.value)
+		return nil, true
+	}
+	payload, err := s.cfg.Codec.Encode(w.value, w.store.identity[:]) // it did before
+	if err == nil {
+		w.value, err = s.decode(payload, w.store.identity)
+	}
+	return payload, err == nil
 }
 
 // private returns a value that the caller cannot change.

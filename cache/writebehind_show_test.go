@@ -70,6 +70,58 @@ func TestPutDoesNotWaitForTheStore(t *testing.T) {
 	returns(t, "Close", func() error { closeManager(t, m); return nil })
 }
 
+// waitingStore is a store whose Set waits until the gate is open.
+type waitingStore struct {
+	*Memory
+	gate chan struct{}
+}
+
+func (g waitingStore) Set(ctx context.Context, key string, e Entry) (bool, error) {
+	select {
+	case <-g.gate:
+		return g.Memory.Set(ctx, key, e)
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+}
+
+// What is written is what the caller had when it wrote: what it does to the value after
+// that, while the store is still being told, nobody sees.
+func TestPutKeepsNothingOfTheCallers(t *testing.T) {
+	for name, clone := range map[string]func(user) user{"codec": nil, "Clone": cloneUser} {
+		t.Run(name, func(t *testing.T) {
+			l, store := newLate(), waitingStore{NewMemory(), make(chan struct{})}
+			m := newManager(t, store)
+			s := behindUsers(t, m, l, memory.New(0), func(c *SpaceConfig[userKey, user]) { c.Clone = clone; hardlyWaits(c) })
+			release := l.hold()
+			defer release()
+			var writes []Pair[userKey, user]
+			for i := range 500 { // more than are told to the store at once
+				writes = append(writes, Pair[userKey, user]{keyNamed(fmt.Sprint(i)), user{Name: "x", Roles: []string{"written"}}})
+			}
+			returns(t, "PutMany", func() error { return s.PutMany(context.Background(), writes) })
+			for _, w := range writes {
+				w.Value.Roles[0] = "changed"
+			}
+			close(store.gate)
+			reader := newUsers(t, newManager(t, store), nil)
+			for _, w := range writes {
+				eventually(t, "the store has it", func() bool {
+					v, _, err := reader.GetWith(context.Background(), w.Key, nil)
+					if err == nil && v.Roles[0] != "written" {
+						t.Fatalf("others are shown %q, want what was written", v.Roles[0])
+					}
+					return err == nil
+				})
+				if v, meta, err := s.Get(context.Background(), w.Key); err != nil || meta.Source != FromPending || v.Roles[0] != "written" {
+					t.Fatalf("Get = %v from %v, %v; want what was written, from pending", v, meta.Source, err)
+				}
+			}
+			closeManager(t, m)
+		})
+	}
+}
+
 // plainHanging is no Leaser.
 type plainHanging struct{ Store }
 
