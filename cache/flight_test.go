@@ -34,6 +34,25 @@ func TestCoalescing(t *testing.T) {
 	proofs.Record(t, proofs.Row{Proof: "coalescing", Got: fmt.Sprintf("callers %v: loads %v", all, loads)})
 }
 
+// Who finds no flight, and is then slower than another, shares the other's.
+func TestFlightJoinedLate(t *testing.T) {
+	var fs flights[int]
+	var fly func()
+	start := func(f func()) error { fly = f; return nil }
+	first, leads, err := fs.join("key", start, func(*flight[int]) (int, error) { return 1, nil })
+	if err != nil || !leads {
+		t.Fatalf("the first leads: %v, %v", leads, err)
+	}
+	second, leads, err := fs.join("key", start, func(*flight[int]) (int, error) { return 2, nil })
+	if err != nil || leads || second != first {
+		t.Fatalf("the second leads: %v, %v; want the flight of the first", leads, err)
+	}
+	fly()
+	if <-second.done; second.result != 1 || fs.underWay("key") != nil {
+		t.Errorf("%d, and a flight under way: %v", second.result, fs.underWay("key") != nil)
+	}
+}
+
 func TestCancelledLeader(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, s *Space[userKey, user], src *source) {
 		src.fail(nil, time.Second)

@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 )
 
@@ -75,6 +76,40 @@ func (b *before) LeaseMany(ctx context.Context, keys []string, r LeaseRequest) [
 		f()
 	}
 	return b.Memory.LeaseMany(ctx, keys, r)
+}
+
+// countedLeases counts the requests for leases of a batch.
+type countedLeases struct {
+	*Memory
+	asked atomic.Int64
+}
+
+func (c *countedLeases) LeaseMany(ctx context.Context, keys []string, r LeaseRequest) []Result {
+	c.asked.Add(1)
+	return c.Memory.LeaseMany(ctx, keys, r)
+}
+
+// Entries that were seen to be of no use are known as such: their leases take one request.
+func TestGetManyLeasesOnce(t *testing.T) {
+	store, src := &countedLeases{Memory: NewMemory()}, new(manySource)
+	s := newUsers(t, newManager(t, store), func(c *SpaceConfig[userKey, user]) {
+		c.LoadMany = src.load
+		c.Tags.OfKey = func(k userKey) []Tag { return kind(k.Tenant) }
+	})
+	for range 2 {
+		store.asked.Store(0)
+		for k, a := range s.GetMany(t.Context(), hundred()) {
+			if a.Err != nil || a.Meta.Source != FromLoader {
+				t.Fatalf("%v: %+v", k, a)
+			}
+		}
+		if n := store.asked.Load(); n != 1 {
+			t.Errorf("%d requests for leases, want 1", n)
+		}
+		if err := s.InvalidateTags(t.Context(), kind("many")...); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // What another process has made since the entries were looked at is handed out, nobody

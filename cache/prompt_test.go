@@ -99,6 +99,7 @@ func TestPromptNotWithWritesBehind(t *testing.T) {
 // Nothing is handed out after its end, however late the clock's timer is up to lateClock.
 func TestPromptEnds(t *testing.T) {
 	inBubble(t, func(c *SpaceConfig[userKey, user]) { withL1(c); c.L1.TTL = 5 * time.Second }, func(t *testing.T, s *Space[userKey, user], _ *source) {
+		time.Sleep(2 * time.Second) // so that it is not swept at the moment of its end
 		wantName(t, s, "Ada", FromLoader)
 		began := time.Now()
 		for range 2 * 5000 {
@@ -114,6 +115,7 @@ func TestPromptEnds(t *testing.T) {
 		t.Error("it never ended")
 	})
 	inBubble(t, func(c *SpaceConfig[userKey, user]) { withL1(c); c.L1.TTL = 5 * time.Second }, func(t *testing.T, s *Space[userKey, user], _ *source) {
+		time.Sleep(2 * time.Second) // so that it is not swept at the moment of its end
 		wantName(t, s, "Ada", FromLoader)
 		time.Sleep(5*time.Second + time.Millisecond)
 		synctest.Wait()

@@ -101,7 +101,7 @@ var cacheMutations = []mutation{
 		tests: "TestOvertakenLoadIsRepeated"},
 	{name: "flight/shared", what: "callers in a process share a load", file: "flight.go",
 		old: "\tif f := fs.byKey[key]; f != nil {\n\t\treturn f, false, nil\n\t}\n", new: "",
-		tests: "TestCoalescing"},
+		tests: "TestFlightJoinedLate"},
 	{name: "flight/recheck", what: "the store is looked at again inside", file: "lease.go",
 		old: "\t\treturn s.recheck(ctx, q), nil", new: "\t\treturn right[V]{state: HoldOff}, nil",
 		tests: "TestRecheckInside"},

@@ -22,7 +22,7 @@ var againMutations = []mutation{
 		tests: "TestLeaseOfATombstone"},
 	{name: "many/useless", what: "entries of no use are loaded in one batch", file: "many.go",
 		old: "q.useless = found[i].there", new: "",
-		tests: "TestGetManyAfterInvalidation"},
+		tests: "TestGetManyLeasesOnce"},
 	{name: "tier/batch-lease", what: "a lease of a batch is one of both fleets", file: "tier_batch.go",
 		old: "g.Lease.far = &far.Grant.Lease", new: "_ = far.Grant.Lease",
 		tests: "TestTieredBatchRefused"},
