@@ -184,8 +184,8 @@ func TestOwnWriteSetAside(t *testing.T) {
 	s := behindUsers(t, m, l, memory.New(0), func(c *SpaceConfig[userKey, user]) { c.Codec = codec })
 	release := l.hold()
 	mustPut(t, s, "ada", "first")
-	// For the store, and for the source, which is at it from then on.
-	eventually(t, "it is decoded twice", func() bool { return codec.decoded.Load() == 2 })
+	// For the copy that is shown, for the store, and for the source, which is at it from then on.
+	eventually(t, "it is decoded three times", func() bool { return codec.decoded.Load() == 3 })
 	mustPut(t, s, "bob", "broken")
 	k, err := storeKeyOf(s.prefix, keyNamed("bob"), nil, nil)
 	if err != nil {
